@@ -1,0 +1,1 @@
+"""The device model: no input, no output, no clock, no randomness."""

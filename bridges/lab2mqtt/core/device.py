@@ -1,0 +1,98 @@
+"""A device, declared as data."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Generic, Literal, TypeVar
+
+from lab2mqtt.core.entities import Commanding, Entity
+from lab2mqtt.core.parameters import Setting
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something that a device does when asked.
+
+    Attributes:
+        name: The word on the wire.
+        run: The driver's method, the same word by default. Its hints are the parameters, the first paragraph
+            of its docstring is the description.
+        effect: ``read`` touches nothing and runs at once beside others; ``set`` changes a value; ``move``
+            moves hardware.
+        timeout: Seconds that a run may take unless the command says otherwise; a ``Setting`` names the setting
+            that holds them.
+        link: ``open`` makes the connection to the instrument, ``close`` ends it until it is opened again.
+    """
+
+    name: str
+    run: str = ""
+    effect: Literal["read", "set", "move"] = "set"
+    timeout: float | Setting = 10.0
+    link: Literal["", "open", "close"] = ""
+
+    @property
+    def method(self) -> str:
+        """The name of the driver's method."""
+        return self.run or self.name
+
+
+@dataclass(frozen=True)
+class Device(Generic[S]):
+    """A model of instrument: what it shows, what it does, how it is driven.
+
+    ``S`` is the driver's snapshot, which ``read`` returns; the entities take their values out of it.
+
+    Attributes:
+        model: The word in configurations, ``plate_resort``.
+        name: What a person calls one.
+        manufacturer: Who makes it.
+        product: The model's name as the maker writes it.
+        driver: ``module:Class``, loaded only where the device runs. The class takes ``settings`` (a dataclass)
+            and may take ``state`` (a path of its own, or None); it has ``open``, ``close`` and ``read``.
+        entities: What Home Assistant shows.
+        tasks: What it does.
+        stop: The driver's method that stops all motion at once. Called past everything, from a thread of its
+            own, while others run; safe to repeat. Empty: it cannot stop, and says so.
+        poll: Time between two readings at rest.
+        poll_busy: The same while a task runs.
+        pausable: Whether its tasks hold on ``pause``.
+        faults: Reasons, in words, why the instrument will not work now; none when all is well.
+        needs_homing: Reasons why it must be homed first.
+        simulator: The module whose ``python -m`` plays it at its own interface.
+        link_setting: The setting that says where it is reached; a simulated one is given its own there.
+        icon: The device's icon.
+        events: Types of event that the driver itself reports.
+    """
+
+    model: str
+    name: str
+    manufacturer: str
+    product: str
+    driver: str
+    entities: Sequence[Entity[S]]
+    tasks: Sequence[Task]
+    stop: str = ""
+    poll: timedelta = timedelta(seconds=1)
+    poll_busy: timedelta = timedelta(seconds=0.2)
+    pausable: bool = False
+    faults: Callable[[S], Sequence[str]] | None = None
+    needs_homing: Callable[[S], Sequence[str]] | None = None
+    simulator: str = ""
+    link_setting: str = ""
+    icon: str = ""
+    events: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a declaration that contradicts itself."""
+        names = [task.name for task in self.tasks]
+        keys = [entity.key for entity in self.entities]
+        for what, words in (("task", names), ("entity", keys)):
+            if twice := sorted({word for word in words if words.count(word) > 1}):
+                raise ValueError(f"{self.model}: {what} {twice[0]!r} is declared twice")
+        for entity in self.entities:
+            if isinstance(entity, Commanding) and entity.task not in names:
+                raise ValueError(f"{self.model}: {entity.key} calls {entity.task!r}, which is no task of it")
+        if any(task.effect == "move" for task in self.tasks) and not self.stop:
+            raise ValueError(f"{self.model}: it moves and has no stop")

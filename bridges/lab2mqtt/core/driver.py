@@ -1,0 +1,34 @@
+"""What the runtime asks of every driver."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Driver(Protocol):
+    """A plain class that speaks one instrument's language. It never retries, never logs errors, knows no MQTT.
+
+    It is made as ``Driver(settings, state)``: its settings dataclass, and the path of a file that is its own to
+    keep between runs (None: nothing is kept). Its methods block, and are called in threads, or are coroutines.
+    """
+
+    def open(self) -> None:
+        """Connect to the instrument. Moves nothing.
+
+        Raises:
+            Unreachable: Nothing answers. The runtime tries again, later and later.
+            Misconfigured: What answers is not what the settings say.
+        """
+
+    def close(self) -> None:
+        """Leave the instrument as the settings say and let go of it. Safe to repeat; raises nothing."""
+
+    def read(self) -> object:
+        """Measure: a frozen snapshot, from which the entities take their values.
+
+        Raises:
+            Unreachable: Nothing answers.
+            Garbled: What answers makes no sense.
+        """
+
+    def info(self) -> Mapping[str, object]:
+        """What the instrument tells of itself once opened: ``product``, ``serial``, ``sw_version``, ``hw_version``."""

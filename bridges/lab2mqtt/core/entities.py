@@ -1,0 +1,179 @@
+"""The entities that a device can have: what Home Assistant shows of it and lets people do.
+
+Each is data. ``key`` is the entity's key in the state object and never changes; ``read`` takes the value out of
+the driver's snapshot. What commands binds to a task and one parameter of it, and takes its choices and limits
+from that parameter, so that they are typed once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+import re
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+
+S = TypeVar("S")
+
+_KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+@dataclass(frozen=True)
+class Entity(Generic[S]):
+    """What all entities have.
+
+    Attributes:
+        key: Its key in the state, in the description and in every id; snake case.
+        name: What a person reads; sentence case, without the device's name.
+        icon: A Material Design icon (``mdi:…``) where the device class has none.
+        category: ``diagnostic`` or ``config`` for what is not the device's main business.
+        enabled: Whether Home Assistant enables it at first sight.
+        device_class: Home Assistant's device class of the platform.
+        reachable: Whether it is worth something only while the instrument answers; False keeps it available
+            as long as the bridge lives.
+    """
+
+    platform: ClassVar[str]
+
+    key: str
+    name: str
+    _: KW_ONLY
+    icon: str = ""
+    category: Literal["", "diagnostic", "config"] = ""
+    enabled: bool = True
+    device_class: str = ""
+    reachable: bool = True
+
+    def __post_init__(self) -> None:
+        if not _KEY.fullmatch(self.key):
+            raise ValueError(f"entity key {self.key!r} is not snake case of at most 64 characters")
+
+
+@dataclass(frozen=True)
+class Readable(Entity[S]):
+    """An entity with a value in the state.
+
+    Attributes:
+        read: Takes the value out of a snapshot; None says unknown.
+        attributes: Keys of the state that are shown as its attributes.
+    """
+
+    _: KW_ONLY
+    read: Callable[[S], object] | None = None
+    attributes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Sensor(Readable[S]):
+    """A measured value; with ``options`` one of a few words.
+
+    Attributes:
+        unit: As Home Assistant spells it: ``°C``, ``mA``, ``V``.
+        state_class: ``measurement`` keeps statistics of it; for numbers with a unit the default.
+        precision: Decimals shown.
+        options: The words of an enum, in a fixed order.
+    """
+
+    platform = "sensor"
+
+    _: KW_ONLY
+    unit: str = ""
+    state_class: Literal["", "measurement", "total", "total_increasing", "none"] = ""
+    precision: int | None = None
+    options: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class BinarySensor(Readable[S]):
+    """A statement that is true or false."""
+
+    platform = "binary_sensor"
+
+
+@dataclass(frozen=True)
+class Update(Readable[S]):
+    """Installed against latest version; read gives ``{"installed_version", "latest_version"}``."""
+
+    platform = "update"
+
+
+@dataclass(frozen=True)
+class Image(Readable[S]):
+    """A picture; read gives the address that the hub fetches it from."""
+
+    platform = "image"
+
+
+@dataclass(frozen=True)
+class Commanding(Readable[S]):
+    """An entity that commands.
+
+    Attributes:
+        task: The task that it calls.
+        parameter: The parameter that takes the entity's new value.
+        parameters: Further parameters, always the same.
+    """
+
+    _: KW_ONLY
+    task: str
+    parameter: str = ""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Number(Commanding[S]):
+    """A number to set; its range and unit are the parameter's.
+
+    Attributes:
+        step: The smallest difference, 0.001 or more.
+        mode: How Home Assistant draws it.
+    """
+
+    platform = "number"
+
+    _: KW_ONLY
+    step: float = 1
+    mode: Literal["auto", "box", "slider"] = "auto"
+
+
+@dataclass(frozen=True)
+class Select(Commanding[S]):
+    """One of a few words to set; the words are the parameter's choices."""
+
+    platform = "select"
+
+
+@dataclass(frozen=True)
+class Switch(Commanding[S]):
+    """On or off to set; the parameter is a boolean."""
+
+    platform = "switch"
+
+
+@dataclass(frozen=True)
+class TextInput(Commanding[S]):
+    """A text to set; length and pattern are the parameter's."""
+
+    platform = "text"
+
+
+@dataclass(frozen=True)
+class Button(Commanding[S]):
+    """Something to do. It has no value, and none in the state."""
+
+    platform = "button"
+
+
+@dataclass(frozen=True)
+class Happening(Entity[S]):
+    """Things that happen: an ``event`` entity.
+
+    Attributes:
+        event_types: The types that it shows; each reaches automations as a device trigger too.
+    """
+
+    platform = "event"
+
+    _: KW_ONLY
+    event_types: Sequence[str] = ()
+
+
+AnyEntity = Entity[Any]

@@ -1,0 +1,85 @@
+"""What every device has, whatever its model: the entities and tasks that the runtime itself answers for."""
+
+from typing import Any
+
+from lab2mqtt import wire
+from lab2mqtt.core.device import Device
+from lab2mqtt.core.entities import BinarySensor, Button, Entity, Happening, Sensor
+from lab2mqtt.core.parameters import Parameter
+
+TASK_SUCCEEDED = "task_succeeded"
+TASK_FAILED = "task_failed"
+STOPPED = "emergency_stopped"
+RESET = "emergency_stop_reset"
+
+# Keys of the state that the runtime fills in, beside those of the device's entities.
+STATE_KEYS = ("readiness", "readiness_reasons", "connected", "emergency_stop", "task", "updated_at")
+
+
+def house_entities(device: Device[Any]) -> tuple[Entity[Any], ...]:
+    """The entities that stand beside the device's own."""
+    pause = (
+        (
+            Button("pause", "Pause", task="pause", icon="mdi:pause"),
+            Button("resume", "Resume", task="resume", icon="mdi:play"),
+        )
+        if device.pausable
+        else ()
+    )
+    return (
+        Sensor(
+            "readiness",
+            "Readiness",
+            options=wire.READINESS,
+            icon="mdi:clipboard-check-outline",
+            attributes=("readiness_reasons",),
+            reachable=False,
+        ),
+        Sensor("task", "Task", icon="mdi:play-circle-outline", category="diagnostic"),
+        BinarySensor(
+            "connected", "Connection", device_class="connectivity", category="diagnostic", reachable=False
+        ),
+        BinarySensor("emergency_stop", "Emergency stop", device_class="safety", reachable=False),
+        Happening(
+            "happening",
+            "Event",
+            event_types=(TASK_SUCCEEDED, TASK_FAILED, STOPPED, RESET, *device.events),
+            icon="mdi:message-flash-outline",
+        ),
+        # Two buttons, so that no second tap on a stop releases it.
+        Button("stop", "Stop now", task="emergency_stop", icon="mdi:alert-octagon", reachable=False),
+        Button(
+            "reset_stop",
+            "Release stop",
+            task="reset_emergency_stop",
+            icon="mdi:lock-open-outline",
+            reachable=False,
+        ),
+        *pause,
+        Button("cancel", "Cancel task", task="cancel", icon="mdi:close-circle-outline"),
+    )
+
+
+_REASON = Parameter(name="reason", type="string", required=False, longest=255, description="Why, for the record.")
+_REQUEST_ID = Parameter(
+    name="request_id",
+    type="string",
+    required=False,
+    longest=wire.MAX_REQUEST_ID,
+    description="Which command; without it the one that runs now.",
+)
+
+# name → (effect, description, parameters)
+HOUSE_TASKS: dict[str, tuple[str, str, tuple[Parameter, ...]]] = {
+    "cancel": ("stop", "End a running or waiting task in an orderly way.", (_REQUEST_ID,)),
+    "pause": ("stop", "Hold the running task where it is.", ()),
+    "resume": ("move", "Go on with the paused task.", ()),
+    "emergency_stop": ("stop", "Stop all motion of this device now, and refuse more until reset.", (_REASON,)),
+    "reset_emergency_stop": ("set", "Release this device's emergency stop. Moves nothing.", ()),
+}
+
+
+def house_tasks(device: Device[Any]) -> dict[str, tuple[str, str, tuple[Parameter, ...]]]:
+    """The tasks that the runtime does itself, without those that this device cannot."""
+    missing = set() if device.pausable else {"pause", "resume"}
+    return {name: told for name, told in HOUSE_TASKS.items() if name not in missing}

@@ -1,0 +1,365 @@
+"""What a task or a setting takes: read once from type hints, checked, and published as JSON Schema.
+
+A parameter is an ordinary argument with an ordinary hint. Limits, choices and units are told in ``Annotated``;
+the words come from the docstring's ``Args:`` section:
+
+    def move_to_angle(self, angle: Annotated[float, Range(0, 360), Unit("°")]) -> Arrival:
+
+A limit that only the configuration knows is named by its setting: ``Choices(Setting("hotels"))``.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+import inspect
+import math
+import re
+import types
+import typing
+from typing import Any, Literal
+
+import voluptuous as vol
+
+from lab2mqtt.core.errors import Refused
+from lab2mqtt.core.run import Run
+from lab2mqtt.core.words import near, show
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Stands for a value that the device's settings hold."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Range:
+    """Smallest and largest number allowed, both included; None leaves that side open."""
+
+    minimum: float | Setting | None = None
+    maximum: float | Setting | None = None
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The only values allowed."""
+
+    of: Sequence[object] | Setting
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The unit of a number, as Home Assistant spells it."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """How long a text may be, and which pattern (a whole match) it must have."""
+
+    maximum: int = 255
+    minimum: int = 0
+    pattern: str = ""
+
+
+_TYPES: dict[object, str] = {
+    int: "integer",
+    float: "number",
+    str: "string",
+    bool: "boolean",
+    list: "array",
+    dict: "object",
+    Any: "any",
+    object: "any",
+}
+_WORDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "a text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One parameter, as data. ``type`` is a JSON Schema type, or ``any``."""
+
+    name: str
+    type: str
+    required: bool = True
+    default: object = None
+    description: str = ""
+    unit: str = ""
+    choices: tuple[object, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    shortest: int = 0
+    longest: int | None = None
+    pattern: str = ""
+    nullable: bool = False
+    items: "Parameter | None" = None
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words: ``one of A, B, C, D``, ``a number, 0 to 360 °``."""
+        if self.choices:
+            return "one of " + ", ".join(str(choice) for choice in self.choices)
+        words = _WORDS.get(self.type, "any value")
+        if self.items:
+            words += f" (each {self.items.allowed})"
+        unit = f" {self.unit}" if self.unit else ""
+        match self.minimum, self.maximum:
+            case None, None:
+                words += unit and f" in{unit}"
+            case low, None:
+                words += f", {_plain(low)}{unit} or more"
+            case None, high:
+                words += f", {_plain(high)}{unit} or less"
+            case low, high:
+                words += f", {_plain(low)} to {_plain(high)}{unit}"
+        if self.type == "string" and self.longest is not None:
+            words += f" of {self.shortest} to {self.longest} characters"
+        if self.pattern:
+            words += f" that matches {self.pattern}"
+        return words
+
+    def check(self, value: object) -> object:
+        """Return the value as the driver gets it.
+
+        Only what JSON Schema itself calls the same is converted: 3.0 is the integer 3, 3 is the number 3.0.
+
+        Raises:
+            vol.Invalid: The text says what was wrong and what is allowed, without the name.
+        """
+        if value is None and self.nullable:
+            return None
+        if not _is_type(value, self.type):
+            raise vol.Invalid(f"{show(value)} is not {self.allowed}")
+        if self.choices and not any(_same(value, choice) for choice in self.choices):
+            raise vol.Invalid(f"{show(value)} is not {self.allowed}")
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            value = int(value) if self.type == "integer" else value
+            if self.type == "number":
+                value = float(value)
+            low, high = self.minimum, self.maximum
+            if (low is not None and value < low) or (high is not None and value > high):
+                raise vol.Invalid(f"{show(value)} is out of range: {self.allowed}")
+        if isinstance(value, str) and not self.choices:
+            too_long = self.longest is not None and len(value) > self.longest
+            if too_long or len(value) < self.shortest:
+                raise vol.Invalid(f"{show(value)} has {len(value)} characters: {self.allowed}")
+            if self.pattern and not re.fullmatch(self.pattern, value):
+                raise vol.Invalid(f"{show(value)} is not {self.allowed}")
+        if isinstance(value, (list, tuple)) and self.items:
+            return [self.items.check(item) for item in value]
+        return value
+
+    def json_schema(self) -> dict[str, object]:
+        """The parameter as JSON Schema, plus ``unit``."""
+        schema: dict[str, object] = {}
+        if self.type != "any":
+            schema["type"] = [self.type, "null"] if self.nullable else self.type
+        known: dict[str, object] = {
+            "description": self.description,
+            "unit": self.unit,
+            "enum": list(self.choices),
+            "pattern": self.pattern,
+            "minLength": self.shortest,
+            "items": self.items.json_schema() if self.items else None,
+        }
+        schema |= {key: value for key, value in known.items() if value}
+        limits = {"minimum": self.minimum, "maximum": self.maximum, "maxLength": self.longest}
+        schema |= {key: value for key, value in limits.items() if value is not None}
+        if not self.required and self.default is not None:
+            default = self.default
+            schema["default"] = list(default) if isinstance(default, tuple) else default
+        return schema
+
+
+def parameters_of(function: Callable[..., object], settings: object = None) -> tuple[Parameter, ...]:
+    """Read the parameters of a driver method, a plain function, or a settings dataclass.
+
+    Args:
+        function: Its hints, defaults and docstring are the schema. ``self`` and a ``Run`` are left out.
+        settings: Resolves every ``Setting`` by attribute.
+
+    Raises:
+        TypeError: A parameter has no hint, or one that no JSON value fits.
+    """
+    hints = typing.get_type_hints(function, include_extras=True)
+    if is_dataclass(function):
+        signature = inspect.signature(typing.cast("Callable[..., object]", function))
+        described = _descriptions(function.__doc__, "Attributes")
+    else:
+        signature = inspect.signature(function)
+        described = _descriptions(function.__doc__, "Args")
+    found = []
+    for name, argument in signature.parameters.items():
+        hint = hints.get(name)
+        if name == "self" or hint is Run:
+            continue
+        where = f"{getattr(function, '__qualname__', function)}({name})"
+        if hint is None:
+            raise TypeError(f"{where} has no type hint")
+        if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
+            raise TypeError(f"{where}: *args and **kwargs have no schema")
+        required = argument.default is argument.empty
+        default = None if required else _default(argument.default, function, name)
+        found.append(
+            _parameter(
+                hint, settings, where, name=name, required=required, default=default,
+                description=described.get(name, ""),
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _default(default: object, owner: object, name: str) -> object:
+    """A dataclass hides the default of a field with a factory behind a marker."""
+    if not is_dataclass(owner):
+        return default
+    field = next(field for field in fields(owner) if field.name == name)
+    return field.default_factory() if callable(field.default_factory) else default
+
+
+def _parameter(hint: object, settings: object, where: str, **known: Any) -> Parameter:  # noqa: ANN401 - fields
+    """One hint, with whatever ``Annotated`` says about it."""
+    notes: tuple[object, ...] = ()
+    nullable = False
+    while True:
+        origin = typing.get_origin(hint)
+        if origin is typing.Annotated:
+            hint, *more = typing.get_args(hint)
+            notes += tuple(more)
+        elif origin in (typing.Union, types.UnionType):
+            alternatives = [one for one in typing.get_args(hint) if one is not type(None)]
+            nullable = len(alternatives) < len(typing.get_args(hint))
+            if len(alternatives) != 1:
+                raise TypeError(f"{where}: {hint} is more than one type")
+            hint = alternatives[0]
+        else:
+            break
+    if origin is Literal:
+        choices = typing.get_args(hint)
+        known |= {"choices": choices}
+        hint = type(choices[0])
+    if origin in (list, tuple, Sequence):
+        item = typing.get_args(hint)[0]
+        known |= {"items": _parameter(item, settings, where, name=known["name"])}
+        hint = list
+    kind = _TYPES.get(origin if origin is dict else hint)
+    if kind is None:
+        raise TypeError(f"{where}: {hint} has no JSON type")
+    for note in notes:
+        match note:
+            case Range(minimum, maximum):
+                known |= {"minimum": _resolve(minimum, settings), "maximum": _resolve(maximum, settings)}
+            case Choices(of):
+                known |= {"choices": tuple(_resolve(of, settings) or ())}
+            case Unit(name):
+                known |= {"unit": name}
+            case Text(longest, shortest, pattern):
+                known |= {"longest": longest, "shortest": shortest, "pattern": pattern}
+            case _:
+                raise TypeError(f"{where}: {note!r} says nothing that a schema knows")
+    return Parameter(type=kind, nullable=nullable, **known)
+
+
+def _resolve(limit: Any, settings: object) -> Any:  # noqa: ANN401 - a limit of any kind
+    return getattr(settings, limit.name, None) if isinstance(limit, Setting) else limit
+
+
+def _descriptions(docstring: str | None, section: str) -> dict[str, str]:
+    """The words of a Google docstring's section, by name."""
+    lines = inspect.cleandoc(docstring or "").splitlines()
+    if f"{section}:" not in lines:
+        return {}
+    found: dict[str, str] = {}
+    name = ""
+    for line in lines[lines.index(f"{section}:") + 1 :]:
+        if line.strip() and not line.startswith(" "):
+            break
+        if entry := re.match(r" {4}(\w+)(?: \(.*?\))?: *(.*)", line):
+            name = entry[1]
+            found[name] = entry[2]
+        elif name and line.strip():
+            found[name] += " " + line.strip()
+    return found
+
+
+class Schema:
+    """The parameters of one task or the keys of one mapping, checked together."""
+
+    def __init__(self, parameters: Iterable[Parameter], owner: str) -> None:
+        """Prepare the check.
+
+        Args:
+            parameters: What may be given.
+            owner: What takes them, for the texts: ``activate_hotel``.
+        """
+        self.parameters = {parameter.name: parameter for parameter in parameters}
+        self._owner = owner
+        self._schema = vol.Schema(
+            {
+                (vol.Required if parameter.required else vol.Optional)(name): parameter.check
+                for name, parameter in self.parameters.items()
+            }
+        )
+
+    def problems(self, values: Mapping[str, object]) -> tuple[dict[str, object], dict[str, str]]:
+        """The checked values, and what is wrong by name; a wrong or missing one has no value."""
+        try:
+            return self._schema(dict(values)), {}
+        except vol.MultipleInvalid as invalid:
+            wrong = {str(error.path[0]): self._text(error) for error in invalid.errors}
+            return {}, wrong
+
+    def check(self, values: Mapping[str, object]) -> dict[str, object]:
+        """Return the values as the driver gets them; what was not given is left to its own default.
+
+        Raises:
+            Refused: Everything that is wrong, in one text, each with the name, the value and what is allowed.
+        """
+        checked, wrong = self.problems(values)
+        if wrong:
+            raise Refused("; ".join(wrong.values()))
+        return checked
+
+    def _text(self, error: vol.Invalid) -> str:
+        name = str(error.path[0])
+        if isinstance(error, vol.RequiredFieldInvalid):
+            return f"{name} is missing: {self.parameters[name].allowed}"
+        if name not in self.parameters:
+            takes = ", ".join(self.parameters) or "nothing"
+            return f"{self._owner} has no {name!r}{near(name, self.parameters)}: it takes {takes}"
+        return f"{name} {error.msg}"
+
+
+def _is_type(value: object, kind: str) -> bool:
+    """JSON's types: true is no number, 3.0 is an integer, what is not finite is nothing."""
+    match kind:
+        case "any":
+            return True
+        case "boolean":
+            return isinstance(value, bool)
+        case "string":
+            return isinstance(value, str)
+        case "array":
+            return isinstance(value, (list, tuple))
+        case "object":
+            return isinstance(value, dict)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return False
+    return kind == "number" or float(value).is_integer()
+
+
+def _same(value: object, choice: object) -> bool:
+    """Equal, and not because Python says that True == 1."""
+    return value == choice and isinstance(value, bool) == isinstance(choice, bool)
+
+
+def _plain(number: float | None) -> str:
+    """A limit as a person writes it: 360, not 360.0."""
+    return f"{number:g}" if isinstance(number, float) else str(number)

@@ -1,0 +1,1 @@
+"""What Home Assistant is told: pure functions of a device's description."""

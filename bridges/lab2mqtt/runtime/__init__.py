@@ -1,0 +1,1 @@
+"""The only place with tasks, clocks, files and a broker."""

@@ -1,0 +1,353 @@
+"""The link to the broker: the only module that imports aiomqtt.
+
+aiomqtt makes and ends the connection. Messages are taken in paho's own callback and written out once per turn of
+the loop, because a task, an event and a time-out for each message cost more than all the rest of a command
+(docs/performance.md).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+import contextlib
+from dataclasses import dataclass, field
+import logging
+import os
+import random
+import socket
+import ssl
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+import uuid
+
+import aiomqtt
+
+_LOGGER = logging.getLogger(__name__)
+
+# Nagle's algorithm on one side and delayed acknowledgements on the other cost 44 ms each way.
+_NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux only
+
+# A hung broker or network is noticed, and our will is sent, after one and a half times this.
+KEEPALIVE = 15  # s
+CONNECT_TIMEOUT = 10  # s
+LONGEST_PAUSE = 8  # s between two attempts
+IN_FLIGHT = 64  # QoS 1 messages that the broker has not acknowledged; more wait here, not there
+WAITING = 10_000  # answers kept while there is no broker; the oldest go first
+
+
+class BrokerError(Exception):
+    """The broker cannot be reached, or did not take us."""
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where the broker is and who we are to it."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: bool = False
+    ca_file: str | None = None
+
+    @classmethod
+    def parse(cls, url: str) -> "Broker":
+        """Read ``mqtt://user:password@host:port`` or ``mqtts://…``; the password may come from LAB2MQTT_PASSWORD.
+
+        Raises:
+            ValueError: It is no such address.
+        """
+        parts = urlsplit(url if "://" in url else f"mqtt://{url}")
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path.strip("/"):
+            shown = url.replace(parts.password, "…") if parts.password else url
+            raise ValueError(f"broker {shown!r} is not mqtt://[user@]host[:port] or mqtts://…")
+        tls = parts.scheme == "mqtts"
+        password = unquote(parts.password) if parts.password else os.environ.get("LAB2MQTT_PASSWORD")
+        username = unquote(parts.username) if parts.username else None
+        port = parts.port or (8883 if tls else 1883)
+        return cls(parts.hostname, port, username, password if username else None, tls)
+
+    def __str__(self) -> str:
+        user = f"{self.username}@" if self.username else ""
+        return f"mqtt{'s' if self.tls else ''}://{user}{self.host}:{self.port}"
+
+
+class Message(NamedTuple):
+    """One message that came in."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+class Will(NamedTuple):
+    """What the broker says for us when we are gone."""
+
+    topic: str
+    payload: str
+
+
+class Link(aiomqtt.Client):
+    """One connection, from CONNECT to its end. Use it as an asynchronous context."""
+
+    def __init__(
+        self, broker: Broker, on_message: Callable[[Message], None], will: Will | None = None
+    ) -> None:
+        """Prepare a connection with a clean session and a client id of its own.
+
+        Args:
+            broker: Whom to connect to.
+            on_message: Called in the event loop for each message; must not block.
+            will: Published by the broker, retained, when this link is lost.
+        """
+        super().__init__(
+            broker.host,
+            broker.port,
+            username=broker.username,
+            password=broker.password,
+            identifier=f"lab2mqtt-{uuid.uuid4().hex[:14]}",
+            will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True) if will else None,
+            clean_session=True,
+            timeout=CONNECT_TIMEOUT,
+            keepalive=KEEPALIVE,
+            max_inflight_messages=IN_FLIGHT,
+            tls_context=ssl.create_default_context(cafile=broker.ca_file) if broker.tls else None,
+            socket_options=[_NO_DELAY],
+        )
+        self._handle = on_message
+        self._unacknowledged: dict[int, tuple[str, str | bytes, bool]] = {}
+        self._all_acknowledged = asyncio.Event()
+        self._all_acknowledged.set()
+
+    async def __aenter__(self) -> "Link":
+        try:
+            await super().__aenter__()
+        except aiomqtt.MqttError as error:
+            raise BrokerError(str(error)) from error
+        return self
+
+    async def __aexit__(self, *exc_info: Any) -> None:  # noqa: ANN401 - as the parent has it
+        # A link that is lost has nothing to say goodbye to.
+        with contextlib.suppress(aiomqtt.MqttError):
+            await super().__aexit__(*exc_info)
+
+    async def listen(self, topics: list[tuple[str, int]]) -> None:
+        """Subscribe to topics, each with its QoS, and wait until the broker has them.
+
+        Raises:
+            BrokerError: The link was lost, or the broker refuses one.
+        """
+        if not topics:
+            return
+        try:
+            granted = await self.subscribe(topics)
+        except aiomqtt.MqttError as error:
+            raise BrokerError(str(error)) from error
+        for (topic, _), code in zip(topics, granted, strict=False):
+            if getattr(code, "value", code) >= 128:  # noqa: PLR2004 - MQTT's mark of a failure
+                raise BrokerError(f"the broker does not let us subscribe to {topic}")
+
+    def send(self, topic: str, payload: str | bytes, qos: int, *, retain: bool) -> None:
+        """Publish without waiting; what is lost with the link stays in ``unacknowledged``."""
+        info = self._client.publish(topic, payload, qos, retain)
+        if qos and not info.is_published():
+            self._unacknowledged[info.mid] = (topic, payload, retain)
+            self._all_acknowledged.clear()
+
+    def unacknowledged(self) -> Iterator[tuple[str, str | bytes, bool]]:
+        """What the broker has not taken yet, oldest first."""
+        return iter(self._unacknowledged.values())
+
+    async def drained(self) -> None:
+        """Wait until the broker has taken everything."""
+        await self._all_acknowledged.wait()
+
+    async def lost(self) -> None:
+        """Wait for the end of this link.
+
+        Raises:
+            BrokerError: It was lost.
+        """
+        try:
+            await asyncio.shield(self._disconnected)
+        except aiomqtt.MqttError as error:
+            raise BrokerError(str(error)) from error
+        except OSError as error:
+            raise BrokerError(str(error)) from error
+
+    # aiomqtt's callbacks, where ours is the shorter way.
+
+    def _on_message(self, client: Any, userdata: Any, message: Any) -> None:  # noqa: ANN401, ARG002 - paho's form
+        try:
+            self._handle(Message(message.topic, message.payload, message.retain))
+        except Exception:
+            _LOGGER.exception("A message on %s could not be handled", message.topic)
+
+    def _on_publish(self, client: Any, userdata: Any, mid: int, *_: Any) -> None:  # noqa: ANN401, ARG002
+        self._unacknowledged.pop(mid, None)
+        if not self._unacknowledged:
+            self._all_acknowledged.set()
+
+    def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ANN401
+        super()._on_socket_open(client, userdata, sock)
+        # Replaces the reader that aiomqtt has just asked for.
+        self._loop.call_soon_threadsafe(self._loop.add_reader, sock.fileno(), self._read, client, sock)
+
+    def _read(self, client: Any, sock: Any) -> None:  # noqa: ANN401
+        try:
+            client.loop_read()
+            while getattr(sock, "pending", int)() > 0:  # TLS: decoded bytes that no event announces
+                client.loop_read()
+            if _QUICK_ACK is not None and sock.fileno() >= 0:
+                sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)  # Linux forgets it after each read
+        except Exception as error:  # noqa: BLE001 - whatever it was, this link is over
+            self._end(error)
+
+    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ANN401, ARG002
+        # paho connects in a thread of its own; from then on everything is in the loop, where waking it is waste.
+        soon = self._loop.call_soon if self._connected.done() else self._loop.call_soon_threadsafe
+        soon(self._write, client, sock)
+
+    def _write(self, client: Any, sock: Any) -> None:  # noqa: ANN401
+        try:
+            client.loop_write()
+            if client.want_write() and sock.fileno() >= 0:
+                self._loop.add_writer(sock.fileno(), self._write, client, sock)
+        except Exception as error:  # noqa: BLE001 - whatever it was, this link is over
+            self._end(error)
+
+    def _end(self, error: Exception) -> None:
+        if not self._disconnected.done():
+            self._disconnected.set_exception(BrokerError(str(error)))
+
+
+
+class Connection:
+    """A link that is made anew for ever, the first time included, and what waits for it meanwhile."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        on_message: Callable[[Message], None],
+        on_up: Callable[["Connection"], Awaitable[None]],
+        will: Will | None = None,
+        before_first: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Prepare; ``run`` connects.
+
+        Args:
+            broker: Whom to connect to.
+            on_message: Called for each message; must not block.
+            on_up: Called on every connection: subscribe, then say everything that is retained.
+            will: Published for us when we are gone.
+            before_first: Called when the broker is there for the first time, before a will is set.
+        """
+        self.broker = broker
+        self._on_message = on_message
+        self._on_up = on_up
+        self._will = will
+        self._before_first = before_first
+        self._link: Link | None = None
+        self._waiting: deque[tuple[str, str | bytes]] = deque(maxlen=WAITING)
+        self._up = asyncio.Event()
+        self.reconnects = -1  # the first connection is none
+
+    @property
+    def up(self) -> bool:
+        """Whether there is a link now."""
+        return self._link is not None
+
+    async def wait_up(self) -> None:
+        """Wait until there is a link on which everything has been said."""
+        await self._up.wait()
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled; then take leave of the broker in an orderly way."""
+        pause, complaint = _pauses(), ""
+        while True:
+            try:
+                if self._before_first:
+                    await self._before_first()
+                    self._before_first = None
+                async with Link(self.broker, self._on_message, self._will) as link:
+                    self._link = link
+                    self.reconnects += 1
+                    _LOGGER.info("Connected to %s", self.broker)
+                    await self._while_up(link)
+            except (BrokerError, OSError) as error:
+                if str(error) != complaint:  # once when it goes, not at every attempt
+                    complaint = str(error)
+                    _LOGGER.warning("No link to %s: %s; trying again", self.broker, complaint)
+            else:
+                complaint = ""
+            finally:
+                self._lost()
+            if self._was_up:
+                pause, self._was_up = _pauses(), False
+            await asyncio.sleep(next(pause))
+
+    _was_up = False
+
+    async def _while_up(self, link: Link) -> None:
+        """Say everything, then what waited, then wait for the end."""
+        ending = asyncio.ensure_future(link.lost())
+        greeting = asyncio.ensure_future(self._greet(link))
+        try:
+            await asyncio.wait((ending, greeting), return_when=asyncio.FIRST_COMPLETED)
+            if greeting.done():
+                greeting.result()
+            await ending
+        finally:
+            for task in (ending, greeting):
+                task.cancel()
+            await asyncio.gather(ending, greeting, return_exceptions=True)
+
+    async def _greet(self, link: Link) -> None:
+        await self._on_up(self)
+        while self._waiting:
+            topic, payload = self._waiting.popleft()
+            link.send(topic, payload, 1, retain=False)
+        self._was_up = True
+        self._up.set()
+
+    def _lost(self) -> None:
+        """Keep the answers that the broker has not taken for the next link."""
+        link, self._link = self._link, None
+        self._up.clear()
+        if link:
+            kept = [(topic, payload) for topic, payload, retain in link.unacknowledged() if not retain]
+            self._waiting.extendleft(reversed(kept))
+
+    async def listen(self, topics: list[tuple[str, int]]) -> None:
+        """Subscribe on the present link.
+
+        Raises:
+            BrokerError: There is none, or the broker refuses.
+        """
+        if not self._link:
+            raise BrokerError(f"no link to {self.broker}")
+        await self._link.listen(topics)
+
+    def publish(self, topic: str, payload: str | bytes, *, qos: int = 1, retain: bool = False) -> None:
+        """Publish, or keep it for the next link.
+
+        Without a link QoS 0 is dropped (it is worth something only now), and so is what is retained: ``on_up``
+        says that anew. QoS 1 waits.
+        """
+        if self._link:
+            self._link.send(topic, payload, qos, retain=retain)
+        elif qos and not retain:
+            self._waiting.append((topic, payload))
+
+    async def drained(self) -> None:
+        """Wait until the broker has taken everything that was published."""
+        if self._link:
+            await self._link.drained()
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds between attempts: doubling, each with full jitter so that a hundred bridges do not knock at once."""
+    longest = 0.25
+    while True:
+        yield random.uniform(longest / 4, longest)  # noqa: S311 - no secret
+        longest = min(2 * longest, LONGEST_PAUSE)
