@@ -45,6 +45,7 @@ class BoundTask:
         self.method = ""
         self.link = ""
         self.returns = ""
+        self.is_coroutine = False
 
     def as_json(self) -> dict[str, object]:
         """The task's part of the description."""

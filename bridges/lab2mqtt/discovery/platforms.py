@@ -1,0 +1,182 @@
+"""ONE table: what a device can have → what Home Assistant's MQTT platforms are told.
+
+Full key names, as Home Assistant 2025.4 and newer document them. Every value is taken out of the one state
+object; everything that commands writes a command, with an id and an expiry, to the one command topic.
+"""
+
+from collections.abc import Callable, Mapping
+import json
+from typing import Any, NamedTuple
+
+Fields = dict[str, Any]
+
+EXPIRES_AFTER = 15  # s; a command that a disconnected client delivers later is refused
+
+# Home Assistant has no uuid in its templates: the moment and a random number make the id.
+_ID = "ha-{{ (now().timestamp() * 1000) | int }}-{{ range(0, 100000) | random }}"
+
+
+class Topics(NamedTuple):
+    """The topics of one device."""
+
+    state: str
+    command: str
+    event: str
+
+
+def value_template(key: str) -> str:
+    """Takes a value out of the state; unknown is ``None``, which Home Assistant shows as unknown."""
+    return f"{{{{ value_json[{json.dumps(key)}] }}}}"
+
+
+def command_template(entity: Mapping[str, Any], value: str = "value | tojson") -> str:
+    """Writes a command, from the value that a person chose.
+
+    Args:
+        entity: The entity in the description.
+        value: What is written for the value, as a template expression.
+    """
+    parameters = [f"{json.dumps(name)}: {json.dumps(fixed)}" for name, fixed in entity.get("parameters", {}).items()]
+    if parameter := entity.get("parameter"):
+        parameters.append(f"{json.dumps(parameter)}: {{{{ {value} }}}}")
+    return (
+        f'{{"request_id": "{_ID}", "task": {json.dumps(entity["task"])}, '
+        f'"parameters": {{{", ".join(parameters)}}}, '
+        '"timestamp": {{ now().timestamp() | int }}, '
+        f'"expires_at": {{{{ (now().timestamp() | int) + {EXPIRES_AFTER} }}}}, '
+        '"issued_by": "home-assistant"}'
+    )
+
+
+def _state(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
+    fields: Fields = {"state_topic": topics.state, "value_template": value_template(key)}
+    if attributes := entity.get("attributes"):
+        chosen = ", ".join(f"{json.dumps(name)}: value_json[{json.dumps(name)}]" for name in attributes)
+        fields |= {
+            "json_attributes_topic": topics.state,
+            "json_attributes_template": f"{{{{ {{{chosen}}} | tojson }}}}",
+        }
+    return fields
+
+
+def _command(entity: Mapping[str, Any], topics: Topics, value: str = "value | tojson") -> Fields:
+    # QoS 0: a publish at QoS 1 would wait in a disconnected client and move hardware minutes later.
+    return {"command_topic": topics.command, "command_template": command_template(entity, value), "qos": 0}
+
+
+def _sensor(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
+    fields = _state(key, entity, topics)
+    names = {"unit": "unit_of_measurement", "precision": "suggested_display_precision"}
+    fields |= {theirs: entity[ours] for ours, theirs in names.items() if ours in entity}
+    if "state_class" in entity:
+        fields["state_class"] = entity["state_class"]
+    if "options" in entity:
+        fields |= {"options": entity["options"], "device_class": "enum"}
+    if "unit" not in entity and "options" not in entity:
+        # A state holds 255 characters; lists become words.
+        text = f"value_json[{json.dumps(key)}]"
+        fields["value_template"] = (
+            f"{{% set value = {text} %}}"
+            "{{ None if value is none else "
+            "((value | join(', ')) if value is iterable and value is not string else (value | string))[:255] }}"
+        )
+    return fields
+
+
+def _binary_sensor(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
+    return _state(key, entity, topics) | {
+        "value_template": _on_off(key),
+        "payload_on": "ON",
+        "payload_off": "OFF",
+    }
+
+
+def _on_off(key: str) -> str:
+    value = f"value_json[{json.dumps(key)}]"
+    return f"{{{{ None if {value} is none else ('ON' if {value} else 'OFF') }}}}"
+
+
+def _number(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
+    return (
+        _state(key, entity, topics)
+        | _command(entity, topics)
+        | {
+            "min": entity["minimum"],
+            "max": entity["maximum"],
+            "step": entity["step"],
+            "mode": entity.get("mode", "auto"),
+            **({"unit_of_measurement": entity["unit"]} if "unit" in entity else {}),
+        }
+    )
+
+
+def _select(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
+    return _state(key, entity, topics) | _command(entity, topics) | {"options": entity["options"]}
+
+
+def _switch(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
+    told = {"payload_on": "ON", "payload_off": "OFF", "state_on": "ON", "state_off": "OFF"}
+    command = _command(entity, topics, "(value == 'ON') | tojson")
+    return _state(key, entity, topics) | command | told | {"value_template": _on_off(key)}
+
+
+def _text(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
+    fields = _state(key, entity, topics) | _command(entity, topics)
+    fields |= {"min": entity.get("minimum", 0), "max": min(entity.get("maximum", 255), 255)}
+    value = f"value_json[{json.dumps(key)}]"
+    # A text has no way to be unknown; empty is the nearest.
+    fields["value_template"] = f"{{{{ '' if {value} is none else {value} }}}}"
+    return fields | ({"pattern": entity["pattern"]} if "pattern" in entity else {})
+
+
+def _button(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
+    del key  # a button has no value
+    return _command(entity, topics)
+
+
+def _event(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
+    del key
+    # A type that this entity does not show must not be logged as an error by the hub.
+    types = json.dumps(list(entity["event_types"]))
+    return {
+        "state_topic": topics.event,
+        "event_types": entity["event_types"],
+        "value_template": f"{{{{ value if value_json.event_type in {types} else '' }}}}",
+    }
+
+
+def _update(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
+    value = f"value_json[{json.dumps(key)}]"
+    return _state(key, entity, topics) | {"value_template": f"{{{{ ({value} or {{}}) | tojson }}}}"}
+
+
+def _image(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
+    del entity
+    return {"url_topic": topics.state, "url_template": value_template(key)}
+
+
+PLATFORMS: dict[str, Callable[[str, Mapping[str, Any], Topics], Fields]] = {
+    "binary_sensor": _binary_sensor,
+    "button": _button,
+    "event": _event,
+    "image": _image,
+    "number": _number,
+    "select": _select,
+    "sensor": _sensor,
+    "switch": _switch,
+    "text": _text,
+    "update": _update,
+}
+
+
+def trigger(event_type: str, topics: Topics) -> Fields:
+    """A device trigger: something that happened, as an automation can start from it."""
+    return {
+        "platform": "device_automation",
+        "automation_type": "trigger",
+        "type": event_type,
+        "subtype": "device",
+        "topic": topics.event,
+        "value_template": "{{ value_json.event_type }}",
+        "payload": event_type,
+    }

@@ -1,0 +1,118 @@
+"""Telling Home Assistant: announced at once, again when it is born, and withdrawn when a thing is no more."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+import logging
+import random
+from pathlib import Path
+from typing import Any
+
+from lab2mqtt import __version__, wire
+from lab2mqtt.discovery.announcement import announce, components_of
+from lab2mqtt.runtime.kept import Kept
+
+_LOGGER = logging.getLogger(__name__)
+
+# Home Assistant skips components when a second device message comes while it still sets up the first.
+APART = 2.0  # s
+JITTER = 2.0  # s over which bridges spread when a hub is born
+
+RETAINED = ("description", "status", "state")
+
+
+class Announcer:
+    """The announcements of one bridge, remembered across restarts."""
+
+    def __init__(
+        self, file: Path | None, base: str, discovery: str, publish: Callable[[str, str], None]
+    ) -> None:
+        """Read what was announced before.
+
+        Args:
+            file: Where it is remembered; None remembers nothing.
+            base: The base topic.
+            discovery: Home Assistant's discovery prefix.
+            publish: Publishes a retained payload on a topic.
+        """
+        self._kept = Kept(file)
+        self._base = base
+        self._discovery = discovery
+        self._publish = publish
+        self._descriptions: dict[str, dict[str, Any]] = {}
+        self._at: dict[str, float] = {}
+        self._later: dict[str, asyncio.TimerHandle] = {}
+        self._remembered: dict[str, Any] = {}
+        try:
+            self._remembered = self._kept.read()
+        except (OSError, ValueError) as error:
+            _LOGGER.warning("What was announced before is not known: %s", error)
+
+    def describe(self, description: dict[str, Any]) -> None:
+        """Announce a device whose description is new or has changed."""
+        device_id = description["device_id"]
+        self._descriptions[device_id] = description
+        loop = asyncio.get_running_loop()
+        wait = self._at.get(device_id, float("-inf")) + APART - loop.time()
+        if wait <= 0:
+            self._announce(device_id)
+        elif device_id not in self._later:
+            self._later[device_id] = loop.call_later(wait, self._announce, device_id)
+
+    def again(self) -> None:
+        """Announce everything once more, as a hub was born: spread over a moment, once for several births."""
+        loop = asyncio.get_running_loop()
+        for device_id in self._descriptions:
+            if device_id not in self._later:
+                wait = random.uniform(0, JITTER)  # noqa: S311 - no secret
+                self._later[device_id] = loop.call_later(wait, self._announce, device_id)
+
+    def withdraw(self, living: Iterable[str]) -> None:
+        """Clear what was announced once and is no more: devices, and topics of another base or prefix."""
+        living = set(living)
+        for device_id, remembered in list(self._remembered.items()):
+            current = set(self._topics(device_id)) if device_id in living else set()
+            for topic in remembered["topics"]:
+                if topic not in current:
+                    self._publish(topic, "")
+            if device_id not in living:
+                _LOGGER.info("%s is no longer here; its entities were withdrawn", device_id)
+                del self._remembered[device_id]
+        self._keep()
+
+    def close(self) -> None:
+        """Announce nothing more."""
+        for timer in self._later.values():
+            timer.cancel()
+
+    def _announce(self, device_id: str) -> None:
+        if timer := self._later.pop(device_id, None):
+            timer.cancel()
+        self._at[device_id] = asyncio.get_running_loop().time()
+        description = self._descriptions[device_id]
+        before = self._remembered.get(device_id, {"components": {}, "gone": {}})
+        payload = announce(
+            description,
+            base=self._base,
+            version=__version__,
+            gone={**before["gone"], **before["components"]},
+        )
+        self._publish(wire.discovery_topic(self._discovery, self._base, device_id), wire.encode(payload))
+        live = components_of(payload)
+        now = {
+            "topics": self._topics(device_id),
+            "components": live,
+            "gone": {key: one["platform"] for key, one in payload["components"].items() if key not in live},
+        }
+        if now != before:
+            self._remembered[device_id] = now
+            self._keep()
+
+    def _topics(self, device_id: str) -> list[str]:
+        kinds = [wire.device_topic(self._base, device_id, kind) for kind in RETAINED]
+        return [wire.discovery_topic(self._discovery, self._base, device_id), *kinds]
+
+    def _keep(self) -> None:
+        try:
+            self._kept.write(self._remembered)
+        except OSError as error:
+            _LOGGER.warning("What is announced now will not be known after a restart: %s", error)

@@ -1,0 +1,90 @@
+"""Calling a driver: its methods block and get threads, or are coroutines and do not."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+import inspect
+import threading
+from typing import Any
+
+from lab2mqtt.runtime.run import TaskRun
+
+THREADS = 12  # one task, one reading, and tasks that only read; a stop never waits for one of these
+
+
+class Calls:
+    """The driver of one device, callable from the event loop."""
+
+    def __init__(self, driver: Any, name: str) -> None:  # noqa: ANN401 - any driver
+        self.driver = driver
+        self._name = name
+        self._threads: ThreadPoolExecutor | None = None
+        self._methods: dict[str, tuple[Callable[..., Any], bool, str]] = {}
+
+    def _method(self, name: str) -> tuple[Callable[..., Any], bool, str]:
+        """A method, whether it is a coroutine, and the name of the parameter that takes the run."""
+        if name not in self._methods:
+            method = getattr(self.driver, name)
+            takes_run = "run" if "run" in inspect.signature(method).parameters else ""
+            self._methods[name] = (method, inspect.iscoroutinefunction(method), takes_run)
+        return self._methods[name]
+
+    async def __call__(self, name: str, arguments: dict[str, Any] | None = None, run: TaskRun | None = None) -> Any:  # noqa: ANN401
+        """Call a method by the name that the declaration gives.
+
+        Raises:
+            Exception: Whatever the method raises.
+        """
+        method, is_coroutine, takes_run = self._method(name)
+        arguments = arguments or {}
+        if takes_run and run:
+            arguments = {**arguments, takes_run: run}
+        if is_coroutine:
+            return await method(**arguments)
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=self._name)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: method(**arguments))
+
+    def is_coroutine(self, name: str) -> bool:
+        """Whether a method runs in the event loop, where it can be cancelled."""
+        return self._method(name)[1]
+
+    async def past_everything(self, name: str) -> None:
+        """Call a method now, in a thread of its own, whatever else runs or hangs.
+
+        Raises:
+            Exception: Whatever the method raises.
+        """
+        method, is_coroutine, _ = self._method(name)
+        if is_coroutine:
+            await method()
+            return
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def settle(error: BaseException | None) -> None:
+            if done.cancelled():
+                return
+            if error:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+        def work() -> None:
+            error: BaseException | None = None
+            try:
+                method()
+            except Exception as raised:  # noqa: BLE001 - handed to whoever waits
+                error = raised
+            loop.call_soon_threadsafe(settle, error)
+
+        threading.Thread(target=work, name=f"{self._name}-stop", daemon=True).start()
+        await done
+
+    def close(self) -> None:
+        """Let go of the threads; one that hangs is left to itself."""
+        if self._threads:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+
