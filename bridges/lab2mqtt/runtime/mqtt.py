@@ -250,7 +250,9 @@ class Connection:
         self._link: Link | None = None
         self._waiting: deque[tuple[str, str | bytes]] = deque(maxlen=WAITING)
         self._up = asyncio.Event()
+        self._was_up = False
         self.reconnects = -1  # the first connection is none
+        self.complaint = ""  # why there is no link
 
     @property
     def up(self) -> bool:
@@ -263,7 +265,7 @@ class Connection:
 
     async def run(self) -> None:
         """Keep the link up until cancelled; then take leave of the broker in an orderly way."""
-        pause, complaint = _pauses(), ""
+        pause = _pauses()
         while True:
             try:
                 if self._before_first:
@@ -275,18 +277,14 @@ class Connection:
                     _LOGGER.info("Connected to %s", self.broker)
                     await self._while_up(link)
             except (BrokerError, OSError) as error:
-                if str(error) != complaint:  # once when it goes, not at every attempt
-                    complaint = str(error)
-                    _LOGGER.warning("No link to %s: %s; trying again", self.broker, complaint)
-            else:
-                complaint = ""
+                if str(error) != self.complaint:  # once when it goes, not at every attempt
+                    self.complaint = str(error)
+                    _LOGGER.warning("No link to %s: %s; trying again", self.broker, error)
             finally:
                 self._lost()
             if self._was_up:
                 pause, self._was_up = _pauses(), False
             await asyncio.sleep(next(pause))
-
-    _was_up = False
 
     async def _while_up(self, link: Link) -> None:
         """Say everything, then what waited, then wait for the end."""
@@ -307,7 +305,7 @@ class Connection:
         while self._waiting:
             topic, payload = self._waiting.popleft()
             link.send(topic, payload, 1, retain=False)
-        self._was_up = True
+        self._was_up, self.complaint = True, ""
         self._up.set()
 
     def _lost(self) -> None:

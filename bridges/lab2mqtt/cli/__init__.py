@@ -1,0 +1,124 @@
+"""The command ``lab2mqtt``."""
+
+import argparse
+from collections.abc import Callable, Sequence
+import importlib
+import os
+from pathlib import Path
+import sys
+from typing import Never
+
+from lab2mqtt import __version__
+from lab2mqtt.core.words import near
+
+EXIT_FAILED = 1  # a task was refused or failed
+EXIT_USAGE = 2  # the command line or a file is wrong
+EXIT_NO_BROKER = 3
+
+_EPILOG = """\
+start here:
+  lab2mqtt demo                                    a simulated lab in a private Home Assistant
+  lab2mqtt devices                                 what is there, and whether it is ready
+  lab2mqtt call plate-resort activate_hotel hotel=B
+  lab2mqtt stop                                    stop everything that moves, now
+
+Commands that talk to a lab find its broker by --broker, --config, $LAB2MQTT_BROKER, or a demo that runs here.
+A password stands in $LAB2MQTT_PASSWORD. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no broker.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells what was probably meant."""
+
+    def error(self, message: str) -> Never:
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction) and "invalid choice" in message:  # noqa: SLF001
+                wrong = message.split("invalid choice: ")[1].split("'")[1]
+                names = ", ".join(action.choices)
+                message = f"no command {wrong!r}{near(wrong, action.choices)}; there are {names}"
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}\nTry: {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit code."""
+    options = _parser().parse_args(arguments)
+    module, _, function = options.run.partition(":")
+    # Each command loads only what it needs: a daemon does not pay for the demo.
+    run: Callable[[argparse.Namespace], int] = getattr(importlib.import_module(module), function)
+    try:
+        return run(options)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `lab2mqtt watch | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="lab2mqtt",
+        description="Lab instruments, boards and props as one system in Home Assistant, over MQTT.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"lab2mqtt {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: str, text: str, *, lab: bool = False) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        one.set_defaults(run=f"lab2mqtt.{run}")
+        if lab:
+            one.add_argument("--broker", metavar="URL", help="mqtt://[user@]host[:port], mqtts:// for TLS")
+            one.add_argument("--config", type=Path, metavar="FILE", help="take broker and base from a configuration")
+            one.add_argument("--base", metavar="TOPIC", help="base topic (lab2mqtt)")
+            one.add_argument("--json", action="store_true", help="one line of JSON, for scripts")
+        return one
+
+    run = command("run", "cli.service:run", "run the bridge that a configuration describes, until SIGTERM")
+    run.add_argument("config", type=Path, metavar="CONFIG")
+    run.add_argument("--debug", action="store_true", help="log every detail")
+
+    demo = command("demo", "demo:demo", "run a simulated lab in a Home Assistant of its own")
+    demo.add_argument("--no-hub", action="store_true", help="broker and simulated devices only")
+    demo.add_argument("--broker-port", type=int, metavar="N", help="port of the broker (18830, or a free one)")
+    demo.add_argument("--hub-port", type=int, metavar="N", help="port of Home Assistant (8123, or a free one)")
+    demo.add_argument("--device", action="append", metavar="ID", help="only this device; repeatable")
+    demo.add_argument("--state", type=Path, metavar="DIR", help="keep state between demos here; else start fresh")
+
+    check = command("check", "cli.service:check", "check a configuration and tell what it holds")
+    check.add_argument("config", type=Path, metavar="CONFIG")
+
+    command("devices", "cli.lab:devices", "list the devices of a lab", lab=True)
+
+    call = command("call", "cli.lab:call", "call a task of a device and print its result", lab=True)
+    call.add_argument("device", metavar="DEVICE")
+    call.add_argument("task", metavar="TASK")
+    call.add_argument("parameters", nargs="*", metavar="name=value")
+    call.add_argument("--timeout", type=float, metavar="S", help="seconds that the task may take")
+
+    command("watch", "cli.lab:watch", "print all that the devices say, until Ctrl-C", lab=True)
+
+    stop = command("stop", "cli.lab:stop", "stop all motion now: of the whole lab, or of one device", lab=True)
+    stop.add_argument("device", nargs="?", metavar="DEVICE")
+    stop.add_argument("--reason", default="", help="for the record")
+    reset = command("reset", "cli.lab:reset", "release the emergency stop; moves nothing", lab=True)
+    reset.add_argument("device", nargs="?", metavar="DEVICE")
+    for name, text in (
+        ("pause", "hold the task that runs on a device"),
+        ("resume", "go on with the paused task"),
+        ("cancel", "end the task that runs on a device in an orderly way"),
+    ):
+        one = command(name, f"cli.lab:{name}", text, lab=True)
+        one.add_argument("device", metavar="DEVICE")
+    forget = command("forget", "cli.lab:forget", "clear what the broker keeps of a device that is gone", lab=True)
+    forget.add_argument("device", metavar="DEVICE")
+    forget.add_argument("--discovery", metavar="TOPIC", help="Home Assistant's prefix (homeassistant)")
+
+    broker = command("broker", "cli.service:broker", "run the embedded broker, on loopback, for trying things")
+    broker.add_argument("--port", type=int, default=1883, metavar="N", help="its port (1883)")
+
+    fault = command("fault", "cli.service:fault", "let a simulated device of the running demo fail, or work again")
+    fault.add_argument("device", metavar="DEVICE", help="its id, or the path of its simulator's link")
+    fault.add_argument("fault", metavar="FAULT", nargs="?", help="what fails; without it, how it is")
+    fault.add_argument("--off", action="store_true", help="end that fault")
+    return parser

@@ -1,0 +1,275 @@
+"""Commands that talk to a lab over its broker."""
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from lab2mqtt import wire
+from lab2mqtt.cli import EXIT_FAILED, EXIT_NO_BROKER, EXIT_USAGE
+from lab2mqtt.client import Lab, RemoteDevice, TaskError, UnknownDevice
+from lab2mqtt.core.errors import Misconfigured
+from lab2mqtt.core.house import STOPPED
+from lab2mqtt.core.words import near
+from lab2mqtt.runtime import config, running_demo
+from lab2mqtt.runtime.mqtt import Broker, BrokerError
+
+DEFAULT_BROKER = "mqtt://127.0.0.1:1883"
+CONFIRM_WITHIN = 3.0  # s that a stop is waited for
+
+
+def devices(options: argparse.Namespace) -> int:
+    """List devices."""
+
+    async def work(lab: Lab) -> int:
+        if options.json:
+            print(json.dumps({name: _row(lab[name]) for name in lab}))
+            return 0
+        if not list(lab):
+            print(f"no devices on {lab.broker}")
+        rows = [_row(lab[name]) for name in lab]
+        for row in rows:
+            reasons = f" ({'; '.join(row['reasons'])})" if row["reasons"] else ""
+            print(f"{row['device']:24} {row['readiness'] + reasons:32} {row['name']}, {row['model']}")
+        if lab.stop:
+            print(f"The lab's emergency stop is engaged by {lab.stop['by'] or 'unknown'}: {lab.stop['reason']}")
+        return 0
+
+    return _with_lab(options, work)
+
+
+def _row(device: RemoteDevice) -> dict[str, Any]:
+    known = device.state.get("readiness", "unknown")
+    return {
+        "device": device.device_id,
+        "name": device.description.get("name", device.device_id),
+        "model": device.description.get("model", "unknown model"),
+        "readiness": known if device.reachable else "unreachable",
+        "reasons": device.state.get("readiness_reasons", []),
+        "bridge": device.description.get("bridge"),
+        "simulated": device.description.get("simulated", False),
+    }
+
+
+def call(options: argparse.Namespace) -> int:
+    """Call a task."""
+
+    async def work(lab: Lab) -> int:
+        device = lab[options.device]
+        parameters = _parameters(options.parameters, device.tasks.get(options.task, {}))
+        shown = _Progress(quiet=options.json)
+        try:
+            result = await device.call(
+                options.task, parameters, timeout=options.timeout, on_progress=shown.show
+            )
+        finally:
+            shown.end()
+        _print(options, result)
+        return 0
+
+    return _with_lab(options, work)
+
+
+def _parameters(words: list[str], task: dict[str, Any]) -> dict[str, Any]:
+    """``name=value`` words, each read as the type that its parameter has."""
+    found: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or not name:
+            raise Misconfigured(f"{word!r} is not name=value")
+        told = task.get("parameters", {}).get(name, {}).get("type")
+        if told == "string" or told == ["string", "null"]:
+            found[name] = text
+        else:
+            try:
+                found[name] = json.loads(text)
+            except ValueError:
+                found[name] = text  # the device tells what is right
+    return found
+
+
+class _Progress:
+    """How far a task is, on stderr: one line that is written over on a terminal."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._terminal = sys.stderr.isatty()
+        self._last = ""
+
+    def show(self, message: dict[str, Any]) -> None:
+        """Show one message of progress."""
+        percent = message.get("percent")
+        parts = [message["status"], f"{percent:.0f} %" if percent is not None else "", message.get("message", "")]
+        line = f"{message['task']}: " + " ".join(part for part in parts if part)
+        if self._quiet or line == self._last:
+            return
+        self._last = line
+        sys.stderr.write(f"\r\033[K{line}" if self._terminal else f"{line}\n")
+        sys.stderr.flush()
+
+    def end(self) -> None:
+        """Clear the line."""
+        if self._terminal and self._last:
+            sys.stderr.write("\r\033[K")
+
+
+def watch(options: argparse.Namespace) -> int:
+    """Print what is said."""
+
+    async def work(lab: Lab) -> int:
+        async for name, kind, message in lab.watch():
+            if options.json:
+                print(json.dumps({"from": name, "kind": kind, "message": message}), flush=True)
+            else:
+                print(f"{time.strftime('%H:%M:%S')} {name} {kind} {wire.encode(message)}", flush=True)
+        return 0
+
+    return _with_lab(options, work)
+
+
+def stop(options: argparse.Namespace) -> int:
+    """Stop the lab or one device, and tell who confirmed."""
+
+    async def work(lab: Lab) -> int:
+        if options.device:
+            _print(options, await lab[options.device].call("emergency_stop", {"reason": options.reason}))
+            return 0
+        waiting = {name for name in lab if lab[name].reachable}
+        watcher = asyncio.ensure_future(_confirmed(lab, waiting))
+        await asyncio.sleep(0)  # it listens before the stop is said
+        stop_id = await lab.engage_stop(options.reason)
+        await asyncio.wait([watcher], timeout=CONFIRM_WITHIN)
+        if options.json:
+            print(json.dumps({"stop_id": stop_id, "not_confirmed": sorted(waiting)}))
+        for name in sorted(waiting):
+            print(f"{name} has NOT confirmed the stop", file=sys.stderr)
+        if not options.json:
+            print("The lab is stopped. `lab2mqtt reset` releases it.")
+        return EXIT_FAILED if waiting else 0
+
+    async def _confirmed(lab: Lab, waiting: set[str]) -> None:
+        async for name, kind, message in lab.watch():
+            if kind == "event" and message.get("event_type") == STOPPED and message.get("confirmed"):
+                waiting.discard(name)
+                if not options.json:
+                    took = (message["stopped_at"] - message["received_at"]) * 1000
+                    print(f"{name} stopped within {took:.0f} ms")
+            if not waiting:
+                return
+
+    return _with_lab(options, work)
+
+
+def reset(options: argparse.Namespace) -> int:
+    """Release the lab's stop, or one device's."""
+
+    async def work(lab: Lab) -> int:
+        if options.device:
+            _print(options, await lab[options.device].call("reset_emergency_stop"))
+            return 0
+        released = await lab.release_stop()
+        own = [name for name in lab if lab[name].state.get("emergency_stop")] if not released else []
+        if options.json:
+            print(json.dumps({"released": released}))
+        elif released:
+            print("The lab's emergency stop is released. Nothing moves by it.")
+        else:
+            print("The lab's emergency stop is not engaged.")
+            for name in own:
+                print(f"  {name} has a stop of its own: lab2mqtt reset {name}")
+        return 0
+
+    return _with_lab(options, work)
+
+
+def pause(options: argparse.Namespace) -> int:
+    """Hold the running task."""
+    return _call_plain(options, "pause")
+
+
+def resume(options: argparse.Namespace) -> int:
+    """Go on with it."""
+    return _call_plain(options, "resume")
+
+
+def cancel(options: argparse.Namespace) -> int:
+    """End it."""
+    return _call_plain(options, "cancel")
+
+
+def _call_plain(options: argparse.Namespace, task: str) -> int:
+    async def work(lab: Lab) -> int:
+        _print(options, await lab[options.device].call(task))
+        return 0
+
+    return _with_lab(options, work)
+
+
+def forget(options: argparse.Namespace) -> int:
+    """Clear the retained messages of a device."""
+
+    async def work(lab: Lab) -> int:
+        name = options.device
+        if not wire.is_device_id(name):
+            raise Misconfigured(f"{name!r} is no device id")
+        if name in lab.devices and lab[name].reachable:
+            bridge = lab[name].description.get("bridge")
+            raise Misconfigured(
+                f"{name} is online and would be announced again; take it out of the configuration of {bridge} first"
+            )
+        known = name in lab.devices
+        topics = [wire.device_topic(lab.base, name, kind) for kind in ("description", "status", "state", "command")]
+        await lab.clear([*topics, wire.discovery_topic(options.discovery or wire.DEFAULT_DISCOVERY, lab.base, name)])
+        hint = "" if known else f" (it was not known{near(name, lab.devices)})"
+        _print(options, {"forgotten": name} if options.json else f"{name} is forgotten{hint}")
+        return 0
+
+    return _with_lab(options, work)
+
+
+def _print(options: argparse.Namespace, result: Any) -> None:  # noqa: ANN401 - any result
+    if options.json:
+        print(json.dumps(result, ensure_ascii=False))
+    elif isinstance(result, dict):
+        for key, value in result.items():
+            print(f"{key}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+    elif result is not None:
+        print(result if isinstance(result, str) else json.dumps(result, indent=2, ensure_ascii=False))
+
+
+def _with_lab(options: argparse.Namespace, work: Callable[[Lab], Awaitable[int]]) -> int:
+    """Connect, do the work, and tell on stderr why it was not done."""
+
+    async def main() -> int:
+        broker, base = _where(options)
+        async with Lab(broker, base=base) as lab:
+            return await work(lab)
+
+    try:
+        return asyncio.run(main())
+    except TaskError as error:
+        print(f"{error.error_code}: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except BrokerError as error:
+        print(error, file=sys.stderr)
+        return EXIT_NO_BROKER
+    except (UnknownDevice, Misconfigured, ValueError) as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+
+
+def _where(options: argparse.Namespace) -> tuple[Broker, str]:
+    """The broker and the base topic that a command is for."""
+    base = options.base or wire.DEFAULT_BASE
+    if options.config:
+        found = config.load(options.config)
+        broker = Broker.parse(options.broker) if options.broker else found.broker
+        return broker, options.base or found.base
+    if told := options.broker or os.environ.get("LAB2MQTT_BROKER"):
+        return Broker.parse(told), base
+    demo = running_demo.find()
+    return Broker.parse(demo["broker"] if demo else DEFAULT_BROKER), base

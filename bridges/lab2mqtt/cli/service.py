@@ -1,0 +1,77 @@
+"""Commands that run something here: a bridge, a broker, a simulator's faults."""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+import sys
+
+from lab2mqtt.cli import EXIT_FAILED, EXIT_USAGE
+from lab2mqtt.core.errors import LabError, Misconfigured
+from lab2mqtt.core.words import near
+from lab2mqtt.runtime import config
+from lab2mqtt.runtime.processes import log_to_stderr, run_until_signal
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a bridge until it is told to end."""
+    from lab2mqtt.runtime.bridge import Bridge  # noqa: PLC0415 - `check` does without
+    from lab2mqtt.runtime.simulated import simulators  # noqa: PLC0415
+
+    log_to_stderr(logging.DEBUG if options.debug else logging.INFO)
+
+    async def serve(ready: config.Config) -> None:
+        await Bridge(ready).run()
+
+    try:
+        with simulators(config.load(options.config)) as ready:
+            run_until_signal(serve(ready))
+    except Misconfigured as error:
+        return _wrong(error)
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Check a configuration; everything wrong is told at once."""
+    try:
+        found = config.load(options.config)
+    except Misconfigured as error:
+        return _wrong(error)
+    print(f"{options.config}: bridge {found.bridge} on {found.broker}, state in {found.state}")
+    for device in found.devices:
+        kind = f"{device.device.name}, simulated" if device.instance.simulated else device.device.name
+        print(f"  {device.instance.device_id}: {kind}; {len(device.tasks)} tasks: {', '.join(device.tasks)}")
+    return 0
+
+
+def broker(options: argparse.Namespace) -> int:
+    """Run the embedded broker until it is told to end."""
+    from lab2mqtt.runtime.broker import serve  # noqa: PLC0415
+
+    log_to_stderr()
+    try:
+        run_until_signal(serve(options.port))
+    except Misconfigured as error:
+        return _wrong(error)
+    return 0
+
+
+def fault(options: argparse.Namespace) -> int:
+    """Switch a fault of a simulator, or tell how it is."""
+    from lab2mqtt.runtime import running_demo  # noqa: PLC0415
+    from lab2mqtt.simulators.serial_line import control  # noqa: PLC0415
+
+    demo = running_demo.find() or {"links": {}}
+    link = demo["links"].get(options.device, options.device)
+    if not Path(f"{link}.control").exists():
+        known = demo["links"]
+        return _wrong(Misconfigured(f"no simulated device {options.device!r}{near(options.device, known)} runs here"))
+    request = {"fault": options.fault, "on": not options.off} if options.fault else {"status": True}
+    answer = control(Path(link), **request)
+    print(json.dumps(answer, indent=2))
+    return EXIT_FAILED if "error" in answer else 0
+
+
+def _wrong(error: LabError) -> int:
+    print(error, file=sys.stderr)
+    return EXIT_USAGE

@@ -1,0 +1,44 @@
+"""Running as a process: log, signals, and an end that nothing holds up."""
+
+import asyncio
+from collections.abc import Coroutine
+import contextlib
+import logging
+import os
+import signal
+import sys
+from typing import Any
+
+EXIT_WITHIN = 4.5  # s; who stops us waits for five
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """Write the log where systemd, Docker and a person at a terminal find it."""
+    # systemd puts the time in front by itself.
+    when = "" if os.environ.get("INVOCATION_ID") else "%(asctime)s "
+    logging.basicConfig(level=level, format=f"{when}%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+
+
+def run_until_signal(work: Coroutine[Any, Any, None]) -> None:
+    """Run until SIGTERM or SIGINT, let the work end in order, then go, whatever thread may hang in an instrument.
+
+    Raises:
+        Exception: Whatever ended the work by itself.
+    """
+
+    async def main() -> None:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _end, task)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    with asyncio.Runner() as runner:
+        runner.run(main())
+
+
+def _end(task: "asyncio.Future[None]") -> None:
+    task.cancel()
+    # A thread that hangs in a driver would keep the interpreter alive for ever.
+    asyncio.get_running_loop().call_later(EXIT_WITHIN, os._exit, 1)
