@@ -1,0 +1,256 @@
+"""``lab2mqtt demo``: a broker, simulated devices, their bridge, and a real Home Assistant that shows them.
+
+Each is a process of its own, as in a lab. One that dies is started again, as systemd would.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Callable
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+import signal
+import sys
+import tempfile
+import time
+from types import FrameType
+
+import yaml
+
+from lab2mqtt.client import Lab
+from lab2mqtt.core.errors import LabError, Misconfigured
+from lab2mqtt.core.words import near
+from lab2mqtt.hub import child, environments, mosquitto
+from lab2mqtt.hub.errors import HubError
+from lab2mqtt.hub.ports import LOOPBACK, free_port, listens
+from lab2mqtt.hub.process import HomeAssistant
+from lab2mqtt.runtime import config, running_demo
+from lab2mqtt.runtime.mqtt import BrokerError
+
+BRIDGE = "demo"
+AREA = "Demo lab"
+BROKER_PORT = 18830
+HUB_PORT = 8123
+READY_WITHIN = 20.0  # s
+LOOK_EVERY = 0.3  # s between two looks at the processes
+STOP_WITHIN = 5.0  # s
+
+# What the demo shows: device id → model, name.
+DEVICES = {"plate-resort": ("plate_resort", "Plate resort")}
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Run the demo until Ctrl-C."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
+    try:
+        with contextlib.ExitStack() as stack:
+            _Demo(options, stack).run()
+    except KeyboardInterrupt:
+        _say("Ended; nothing is left running.")
+    except (LabError, HubError, BrokerError) as error:
+        _say(f"lab2mqtt demo: {error}")
+        return 1
+    return 0
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    for again in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(again, signal.SIG_IGN)  # a second Ctrl-C would leave something running
+    raise KeyboardInterrupt
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+@dataclass
+class _Process:
+    """One program of ours, which is started again when it dies."""
+
+    name: str
+    command: list[str]
+    log: Path
+    running: child.Child | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self.running.pid if self.running and self.running.poll() is None else None
+
+    def start(self) -> None:
+        self.running = child.start(self.command, self.log)
+
+    def stop(self) -> None:
+        if self.running:
+            child.stop(self.running, STOP_WITHIN)
+
+
+class _Demo:
+    """Everything that runs, in the order in which it was started."""
+
+    def __init__(self, options: argparse.Namespace, stack: contextlib.ExitStack) -> None:
+        self._options = options
+        self._stack = stack
+        self._parts: list[tuple[str, _Process | mosquitto.Mosquitto | HomeAssistant]] = []
+        if options.state:
+            self._state = options.state.absolute()
+            self._state.mkdir(parents=True, exist_ok=True)
+        else:
+            self._state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab2mqtt-demo-")))
+        self._wanted = self._choose(options.device)
+        self._port = _port(options.broker_port, BROKER_PORT)
+        self._links = {device_id: self._state / f"{device_id}.link" for device_id in self._wanted}
+
+    def run(self) -> None:
+        """Start everything, tell where it is, and keep it running.
+
+        Raises:
+            KeyboardInterrupt: Somebody wants it to end.
+            HubError: A part cannot be started.
+        """
+        began = time.monotonic()
+        release = None if self._options.no_hub else environments.best_hub(_say)
+        program = self._mosquitto(release) if release else None
+        if release and program is None and release is environments.NEWEST:
+            _say("Without a mosquitto the hub is the older one: the newest wants MQTT 5, which amqtt does not speak.")
+            release = environments.OLDEST
+        venv = environments.install(release.version, _say) if release else None
+
+        installed = time.monotonic()
+        self._start_broker(program)
+        self._start_devices()
+        url = f"mqtt://{LOOPBACK}:{self._port}"
+        self._stack.enter_context(running_demo.tell(url, {name: str(link) for name, link in self._links.items()}))
+        asyncio.run(self._wait_until_ready(url))
+        hub_url = self._start_hub(venv) if venv else None
+        self._tell(url, hub_url, time.monotonic() - (began if release is None else installed))
+        self._watch()
+
+    def _choose(self, wanted: list[str] | None) -> list[str]:
+        for name in wanted or ():
+            if name not in DEVICES:
+                raise Misconfigured(f"no device {name!r}{near(name, DEVICES)}; the demo has {', '.join(DEVICES)}")
+        return wanted or list(DEVICES)
+
+    def _mosquitto(self, release: environments.Release) -> Path | None:
+        try:
+            return mosquitto.find_or_unpack(_say)
+        except HubError as error:
+            _say(f"No mosquitto for Home Assistant {release.version}: {error}")
+            return None
+
+    def _start_broker(self, program: Path | None) -> None:
+        if listens(self._port):
+            raise Misconfigured(f"port {self._port} is taken; choose another: --broker-port N")
+        if program:
+            broker = mosquitto.Mosquitto(program, self._port)
+            self._stack.enter_context(broker)
+            self._parts.append(("mosquitto", broker))
+        else:
+            self._start("broker", ["broker", "--port", str(self._port)])
+
+    def _start_devices(self) -> None:
+        devices = {}
+        for device_id in self._wanted:
+            model, name = DEVICES[device_id]
+            declared = config.load_device(model)
+            link = self._links[device_id]
+            link.with_suffix(".link.control").unlink(missing_ok=True)
+            command = [sys.executable, "-m", declared.simulator, "--link", str(link)]
+            self._start_process(_Process(f"simulator of {device_id}", command, self._log(device_id)))
+            settings = {declared.link_setting: str(link)}
+            devices[device_id] = {"model": model, "name": name, "simulated": True, "area": AREA, "settings": settings}
+        told = {"bridge": BRIDGE, "broker": {"port": self._port}, "state": "kept", "devices": devices}
+        file = self._state / "demo.yaml"
+        file.write_text(yaml.safe_dump(told, sort_keys=False))
+        self._start("bridge", ["run", str(file)])
+
+    def _start_hub(self, venv: Path) -> str:
+        broker = mosquitto.BrokerAddress(LOOPBACK, self._port, protocol="" if self._has_mosquitto() else "3.1.1")
+        hub = HomeAssistant(
+            venv,
+            self._state / "home-assistant",
+            broker,
+            port=_port(self._options.hub_port, HUB_PORT),
+            open_door=True,
+            say=_say,
+        )
+        (self._state / "home-assistant").mkdir(exist_ok=True)
+        self._stack.enter_context(hub)
+        self._parts.append(("Home Assistant", hub))
+        pages = [hub.show_device(f"lab2mqtt_{device_id}", AREA, READY_WITHIN) for device_id in self._wanted]
+        return pages[0] if len(pages) == 1 else hub.url
+
+    def _has_mosquitto(self) -> bool:
+        return any(isinstance(part, mosquitto.Mosquitto) for _, part in self._parts)
+
+    def _start(self, name: str, arguments: list[str]) -> None:
+        command = [sys.executable, "-m", "lab2mqtt", *arguments]
+        self._start_process(_Process(name, command, self._log(name)))
+
+    def _start_process(self, process: _Process) -> None:
+        process.start()
+        self._stack.callback(process.stop)
+        self._parts.append((process.name, process))
+
+    def _log(self, name: str) -> Path:
+        return self._state / f"{name}.log"
+
+    async def _wait_until_ready(self, url: str) -> None:
+        def ready(lab: Lab) -> bool:
+            return all(
+                name in lab.devices and lab[name].reachable and lab[name].state.get("readiness") not in (None, "starting")
+                for name in self._wanted
+            )
+
+        try:
+            async with Lab(url) as lab:
+                await lab.wait_until(ready, READY_WITHIN)
+        except TimeoutError as error:
+            raise Misconfigured(f"the devices are not ready:\n{self._log('bridge').read_text()[-2000:]}") from error
+
+    def _tell(self, url: str, hub_url: str | None, seconds: float) -> None:
+        lines = [f"The lab is up after {seconds:.1f} s, simulated:"]
+        lines += [f"  {name}: {part.pid}" for name, part in self._parts]
+        lines += ["", f"  broker          {url}"]
+        if hub_url:
+            lines += [f"  Home Assistant  {hub_url}", "                  (open it: it asks for no password)"]
+        elif not self._options.no_hub:
+            lines += ["  No Home Assistant could be had here; in your own, add the MQTT integration with this broker."]
+        first = self._wanted[0]
+        lines += [
+            "",
+            "In another terminal:",
+            "  lab2mqtt devices",
+            f"  lab2mqtt call {first} activate_hotel hotel=B",
+            f"  lab2mqtt fault {first} stalled",
+            "  lab2mqtt stop",
+            "",
+            "Ctrl-C ends everything.",
+        ]
+        print("\n".join(lines), flush=True)
+
+    def _watch(self) -> None:
+        """Start again what dies."""
+        while True:
+            time.sleep(LOOK_EVERY)
+            for name, part in self._parts:
+                if part.pid is None:
+                    _say(f"{name} has ended; it is started again")
+                    _retry(part.start)
+
+
+def _retry(start: Callable[[], None]) -> None:
+    """What does not start now is tried again at the next look."""
+    try:
+        start()
+    except HubError as error:
+        _say(str(error))
+
+
+def _port(wanted: int | None, usual: int) -> int:
+    """The wanted port, else the usual one where it is free, else any."""
+    if wanted:
+        return wanted
+    return free_port() if listens(usual) else usual

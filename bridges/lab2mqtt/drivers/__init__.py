@@ -1,0 +1,1 @@
+"""One file per instrument: a plain class that speaks its language, and never MQTT."""

@@ -1,0 +1,1 @@
+"""A private Home Assistant for the demo and the tests: installed, started, talked to."""

@@ -1,0 +1,24 @@
+"""Install what tests need before they start, with its progress to be seen: ``mosquitto``, or versions of the hub.
+
+What cannot be had is told and left to the tests, which skip or fail for it.
+"""
+
+import sys
+
+from lab2mqtt.hub import environments, mosquitto
+from lab2mqtt.hub.errors import HubError
+
+
+def say(line: str) -> None:
+    """Print a line at once, also into a pipe."""
+    print(line, flush=True)
+
+
+for part in sys.argv[1:]:
+    try:
+        if part == "mosquitto":
+            mosquitto.find_or_unpack(say)
+        else:
+            environments.install(part, say)
+    except HubError as error:
+        say(f"No {part}: {error}")
