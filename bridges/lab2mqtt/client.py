@@ -160,7 +160,7 @@ class RemoteDevice:
         task: str,
         parameters: dict[str, Any] | None = None,
         *,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the device's, not only ours
         on_progress: OnProgress | None = None,
         request_id: str | None = None,
     ) -> Any:  # noqa: ANN401 - whatever the task returns
@@ -221,7 +221,11 @@ class Lab:
     """
 
     def __init__(
-        self, broker: str | Broker = "mqtt://127.0.0.1:1883", *, base: str = wire.DEFAULT_BASE, issued_by: str = ""
+        self,
+        broker: str | Broker = "mqtt://127.0.0.1:1883",
+        *,
+        base: str = wire.DEFAULT_BASE,
+        issued_by: str = "",
     ) -> None:
         """Prepare; entering the context connects.
 
@@ -290,7 +294,7 @@ class Lab:
         task: str,
         parameters: dict[str, Any] | None = None,
         *,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the device's, not only ours
         on_progress: OnProgress | None = None,
         request_id: str | None = None,
     ) -> Any:  # noqa: ANN401 - whatever the task returns
@@ -478,9 +482,21 @@ class SyncDevice:
         """Whether the device and its bridge are online."""
         return self._device.reachable
 
-    def call(self, task: str, parameters: dict[str, Any] | None = None, **options: Any) -> Any:  # noqa: ANN401
+    def call(
+        self,
+        task: str,
+        parameters: dict[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        on_progress: OnProgress | None = None,
+        request_id: str | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the task returns
         """Call a task and wait for its result; see ``RemoteDevice.call``."""
-        return self._lab.wait(self._device.call(task, parameters, **options))
+        return self._lab.wait(
+            self._device.call(
+                task, parameters, timeout=timeout, on_progress=on_progress, request_id=request_id
+            )
+        )
 
     def __getattr__(self, task: str) -> Callable[..., Any]:
         method = getattr(self._device, task)
@@ -498,12 +514,14 @@ class SyncDevice:
 class SyncLab:
     """``Lab`` without async: its connection lives in a thread. Calls from several threads may run at once."""
 
-    def __init__(self, broker: str | Broker = "mqtt://127.0.0.1:1883", **options: Any) -> None:
-        """Connect.
-
-        Args:
-            broker: Its address.
-            options: As ``Lab`` takes them.
+    def __init__(
+        self,
+        broker: str | Broker = "mqtt://127.0.0.1:1883",
+        *,
+        base: str = wire.DEFAULT_BASE,
+        issued_by: str = "",
+    ) -> None:
+        """Connect; the arguments are those of ``Lab``.
 
         Raises:
             BrokerError: The broker does not answer.
@@ -513,7 +531,7 @@ class SyncLab:
         self._thread.start()
 
         async def enter() -> Lab:
-            return await Lab(broker, **options).__aenter__()
+            return await Lab(broker, base=base, issued_by=issued_by).__aenter__()
 
         try:
             self.lab = self.wait(enter())

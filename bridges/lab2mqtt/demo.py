@@ -113,7 +113,7 @@ class _Demo:
         release = None if self._options.no_hub else environments.best_hub(_say)
         program = self._mosquitto(release) if release else None
         if release and program is None and release is environments.NEWEST:
-            _say("Without a mosquitto the hub is the older one: the newest wants MQTT 5, which amqtt does not speak.")
+            _say("Without a mosquitto the hub is the older one: the newest wants MQTT 5, which amqtt lacks.")
             release = environments.OLDEST
         venv = environments.install(release.version, _say) if release else None
 
@@ -121,7 +121,9 @@ class _Demo:
         self._start_broker(program)
         self._start_devices()
         url = f"mqtt://{LOOPBACK}:{self._port}"
-        self._stack.enter_context(running_demo.tell(url, {name: str(link) for name, link in self._links.items()}))
+        self._stack.enter_context(
+            running_demo.tell(url, {name: str(link) for name, link in self._links.items()})
+        )
         asyncio.run(self._wait_until_ready(url))
         hub_url = self._start_hub(venv) if venv else None
         self._tell(url, hub_url, time.monotonic() - (began if release is None else installed))
@@ -130,14 +132,17 @@ class _Demo:
     def _choose(self, wanted: list[str] | None) -> list[str]:
         for name in wanted or ():
             if name not in DEVICES:
-                raise Misconfigured(f"no device {name!r}{near(name, DEVICES)}; the demo has {', '.join(DEVICES)}")
+                raise Misconfigured(
+                    f"no device {name!r}{near(name, DEVICES)}; the demo has {', '.join(DEVICES)}"
+                )
         return wanted or list(DEVICES)
 
-    def _mosquitto(self, release: environments.Release) -> Path | None:
+    def _mosquitto(self) -> Path | None:
+        """Home Assistant wants MQTT 5, which the embedded broker does not speak."""
         try:
             return mosquitto.find_or_unpack(_say)
         except HubError as error:
-            _say(f"No mosquitto for Home Assistant {release.version}: {error}")
+            _say(f"No mosquitto ({error}): the embedded broker serves; Home Assistant will ask for MQTT 5.")
             return None
 
     def _start_broker(self, program: Path | None) -> None:
@@ -160,14 +165,22 @@ class _Demo:
             command = [sys.executable, "-m", declared.simulator, "--link", str(link)]
             self._start_process(_Process(f"simulator of {device_id}", command, self._log(device_id)))
             settings = {declared.link_setting: str(link)}
-            devices[device_id] = {"model": model, "name": name, "simulated": True, "area": AREA, "settings": settings}
+            devices[device_id] = {
+                "model": model,
+                "name": name,
+                "simulated": True,
+                "area": AREA,
+                "settings": settings,
+            }
         told = {"bridge": BRIDGE, "broker": {"port": self._port}, "state": "kept", "devices": devices}
         file = self._state / "demo.yaml"
         file.write_text(yaml.safe_dump(told, sort_keys=False))
         self._start("bridge", ["run", str(file)])
 
     def _start_hub(self, venv: Path) -> str:
-        broker = mosquitto.BrokerAddress(LOOPBACK, self._port, protocol="" if self._has_mosquitto() else "3.1.1")
+        broker = mosquitto.BrokerAddress(
+            LOOPBACK, self._port, protocol="" if self._has_mosquitto() else "3.1.1"
+        )
         hub = HomeAssistant(
             venv,
             self._state / "home-assistant",
@@ -195,12 +208,15 @@ class _Demo:
         self._parts.append((process.name, process))
 
     def _log(self, name: str) -> Path:
-        return self._state / f"{name}.log"
+        log: Path = self._state / f"{name}.log"
+        return log
 
     async def _wait_until_ready(self, url: str) -> None:
         def ready(lab: Lab) -> bool:
             return all(
-                name in lab.devices and lab[name].reachable and lab[name].state.get("readiness") not in (None, "starting")
+                name in lab.devices
+                and lab[name].reachable
+                and lab[name].state.get("readiness") not in (None, "starting")
                 for name in self._wanted
             )
 
@@ -208,7 +224,9 @@ class _Demo:
             async with Lab(url) as lab:
                 await lab.wait_until(ready, READY_WITHIN)
         except TimeoutError as error:
-            raise Misconfigured(f"the devices are not ready:\n{self._log('bridge').read_text()[-2000:]}") from error
+            raise Misconfigured(
+                f"the devices are not ready:\n{self._log('bridge').read_text()[-2000:]}"
+            ) from error
 
     def _tell(self, url: str, hub_url: str | None, seconds: float) -> None:
         lines = [f"The lab is up after {seconds:.1f} s, simulated:"]
@@ -217,7 +235,9 @@ class _Demo:
         if hub_url:
             lines += [f"  Home Assistant  {hub_url}", "                  (open it: it asks for no password)"]
         elif not self._options.no_hub:
-            lines += ["  No Home Assistant could be had here; in your own, add the MQTT integration with this broker."]
+            lines += [
+                "  No Home Assistant can be had here; in your own, add the MQTT integration with this broker."
+            ]
         first = self._wanted[0]
         lines += [
             "",

@@ -1,21 +1,32 @@
-"""THE protocol: topics, message shapes, error codes, and the rules that every part shares.
+"""The wire protocol, version 1: topics, message shapes, error codes and the rules that need no clock.
 
-Pure: no input, no output, no clock, no randomness. Written in the Python that CPython and MicroPython share, and
-copied byte for byte to boards. Times are seconds since the epoch. See docs/protocol.md.
+Bridges, boards, scripts and the Home Assistant integration run this one file unchanged, so it stays within
+the Python that CPython and MicroPython share, and does no input or output. `docs/protocol.md` is the
+contract in words; `tests/vectors` holds it in cases that both interpreters run.
 """
+# ruff: noqa: PLR2004 - the bare numbers are those of UTF-8 and JSON
 
 import json
 import sys
 
+TYPE_CHECKING = False  # MicroPython has no typing; type checkers know this name
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    Message = dict[str, Any]
+
 PROTOCOL = 1
 DEFAULT_BASE = "lab2mqtt"
 DEFAULT_DISCOVERY = "homeassistant"
-MAX_COMMAND = 65536  # bytes
-MAX_DEPTH = 16  # levels of nesting; a board has little stack
-MAX_EXPIRY_AHEAD = 300  # s; more means that the clocks disagree
+
+MAX_COMMAND = 65536  # bytes; a board states a smaller one in its description
+MAX_MESSAGE = 1048576  # bytes of everything else, such as a result with a curve in it
+MAX_DEPTH = 16  # arrays and objects inside each other
+MAX_NUMERAL = 64  # characters of one number; a double needs 24
+MAX_EXPIRY_AHEAD = 300  # s
 MAX_REQUEST_ID = 64  # characters
-MAX_TASK = 64
-MAX_NAME = 128
+MAX_NAME = 64  # characters of a task's name
+MAX_PERSON = 128  # characters of who issued, holds or stopped
 
 ONLINE = "online"
 OFFLINE = "offline"
@@ -56,7 +67,6 @@ ERROR_CODES = (
     INTERRUPTED,
     NOT_ALLOWED,
 )
-
 READINESS = (
     "ready",
     "busy",
@@ -71,25 +81,32 @@ READINESS = (
     "maintenance",
 )
 EFFECTS = ("read", "set", "move", "stop")
+UNQUEUED_TASKS = ("cancel", "pause", "resume", "emergency_stop")
+COMMON_TASKS = (*UNQUEUED_TASKS, "reset_emergency_stop", "reserve", "release", "set_maintenance")
 PROGRESS = ("accepted", "running", "paused", "progress")
+DEVICE_KINDS = ("description", "status", "state", "command", "progress", "result", "event")
+BRIDGE_KINDS = ("status", "health", "claim")
+UNNAMED_STOP = "unnamed"  # the stop_id of a stop that brought none
 
-_ID_FIRST = "abcdefghijklmnopqrstuvwxyz0123456789"
-_ID = _ID_FIRST + "_-"
+_MICROPYTHON = sys.implementation.name == "micropython"
+_ID_START = "abcdefghijklmnopqrstuvwxyz0123456789"
+_ID = _ID_START + "_-"
 _NODE = _ID + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_RESERVED_IDS = ("bridge", "emergency_stop")
 
 
 class WireError(Exception):
-    """A message that breaks a rule.
+    """A message that breaks the contract, with what is needed to answer it.
 
     Attributes:
         code: One of ERROR_CODES.
-        message: What was wrong and what would be right.
-        request_id: The command's id, if it could be read: then it can be answered.
-        task: The command's task, if it could be read.
+        message: What is wrong and what is allowed, for people.
+        request_id: The id to answer under, or None where none could be read.
+        task: The task that was asked for, or None.
     """
 
-    def __init__(self, code: str, message: str, request_id: "str | None" = None, task: "str | None" = None) -> None:
+    def __init__(
+        self, code: str, message: str, request_id: "str | None" = None, task: "str | None" = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -101,380 +118,136 @@ class WireError(Exception):
 
 
 def is_device_id(text: object) -> bool:
-    """Whether a text may name a device: a-z, 0-9, - and _, at most 64, and no word of the protocol."""
-    return is_bridge_id(text) and text not in _RESERVED_IDS
+    """Whether a device may be called this: a-z, 0-9, _ and -, at most 64, and no word the topics use."""
+    return is_bridge_id(text) and text not in ("bridge", "emergency_stop")
 
 
 def is_bridge_id(text: object) -> bool:
-    """Whether a text may name a bridge: as a device, with no word forbidden."""
-    if not isinstance(text, str) or not 0 < len(text) <= 64 or text[0] not in _ID_FIRST:
-        return False
-    return all(letter in _ID for letter in text)
+    """Whether a bridge may be called this: a-z, 0-9, _ and -, at most 64, a letter or digit first."""
+    return isinstance(text, str) and 0 < len(text) <= 64 and text[0] in _ID_START and not text.strip(_ID)
 
 
 def is_base(text: object) -> bool:
-    """Whether a text may stand before our topics: levels that are not empty, no wildcard, no ``$`` in front."""
-    if not isinstance(text, str) or not 0 < len(text) <= MAX_NAME or text[0] == "$":
+    """Whether topics may start with this: levels without wildcards, spaces or a dollar, none empty."""
+    if not isinstance(text, str) or not 0 < len(text) <= MAX_PERSON or not _printable(text):
         return False
-    return all(level and not _has_any(level, "+#\0") for level in text.split("/"))
+    return "" not in text.split("/") and not any(c in text for c in "+#$ ")
 
 
 def device_topic(base: str, device: str, kind: str) -> str:
-    """The topic of a device: ``lab2mqtt/plate-resort/command``."""
+    """Topic of one of DEVICE_KINDS; `+` as the device subscribes to all of them."""
     return base + "/" + device + "/" + kind
 
 
 def bridge_topic(base: str, bridge: str, kind: str) -> str:
-    """The topic of a bridge: ``lab2mqtt/bridge/bench-pi/status``."""
+    """Topic of one of BRIDGE_KINDS; `+` as the bridge subscribes to all of them."""
     return base + "/bridge/" + bridge + "/" + kind
 
 
-def emergency_stop_topic(base: str) -> str:
-    """The topic that stops the whole lab."""
+def emergency_stop_topic(base: str = DEFAULT_BASE) -> str:
+    """Topic that stops and releases the whole lab."""
     return base + "/emergency_stop"
 
 
 def discovery_topic(discovery: str, base: str, device: str) -> str:
-    """The topic on which a device is announced to Home Assistant, whose node ids take a-z, 0-9, - and _."""
-    node = "".join([letter if letter in _NODE else "_" for letter in base + "_" + device])
-    return discovery + "/device/" + node + "/config"
+    """Topic on which Home Assistant learns of a device."""
+    # Its node ids take no slash, and a base may have one.
+    node = "".join([c if c in _NODE else "_" for c in base])
+    return discovery + "/device/" + node + "_" + device + "/config"
 
 
-def birth_topic(discovery: str) -> str:
-    """The topic on which Home Assistant says that it is there."""
+def birth_topic(discovery: str = DEFAULT_DISCOVERY) -> str:
+    """Topic on which Home Assistant says `online` after a start."""
     return discovery + "/status"
 
 
 def split_topic(base: str, topic: str) -> "tuple[str, str, str] | None":
-    """What a topic is about: (``device`` or ``bridge``, id, kind), (``emergency_stop``, "", ""), or None."""
+    """Tell whose topic this is: ("device", id, kind), ("bridge", id, kind), ("emergency_stop", "", "")."""
     if not topic.startswith(base + "/"):
         return None
     levels = topic[len(base) + 1 :].split("/")
     if levels == ["emergency_stop"]:
         return ("emergency_stop", "", "")
-    if len(levels) == 3 and levels[0] == "bridge" and is_bridge_id(levels[1]):
-        return ("bridge", levels[1], levels[2])
-    if len(levels) == 2 and is_device_id(levels[0]) and levels[1]:
+    if len(levels) == 2 and is_device_id(levels[0]) and levels[1] in DEVICE_KINDS:
         return ("device", levels[0], levels[1])
+    if len(levels) == 3 and levels[0] == "bridge" and is_bridge_id(levels[1]) and levels[2] in BRIDGE_KINDS:
+        return ("bridge", levels[1], levels[2])
     return None
 
 
-# JSON, by the same strict rules everywhere
+# JSON
 
 
 def decode(payload: bytes, limit: int = MAX_COMMAND) -> object:
-    """Read strict JSON.
-
-    Refused beside what JSON itself forbids: NaN and infinity, a number too large to be finite, a key twice in one
-    object, more than MAX_DEPTH levels, half of a surrogate pair, a byte order mark.
+    """Read a payload as strict JSON, with the same verdict on CPython and MicroPython.
 
     Raises:
-        WireError: ``malformed``.
+        WireError: malformed. Beyond bad syntax these are refused: more than `limit` bytes, bad UTF-8, a byte
+            order mark, numbers that are not finite or integers past 64 bits, half a surrogate pair, a key
+            twice in one object, and more than MAX_DEPTH levels.
     """
     if len(payload) > limit:
-        raise WireError(MALFORMED, "%d bytes; at most %d are allowed" % (len(payload), limit))
+        _refuse("%d bytes are more than the %d allowed" % (len(payload), limit))
+    data = bytes(payload)
+    if not data:
+        _refuse("the payload is empty")
+    if data[:3] == b"\xef\xbb\xbf":
+        _refuse("the payload starts with a byte order mark")
+    if _MICROPYTHON:
+        return _read(data)
     try:
-        text = bytes(payload).decode("utf-8")
-    except (UnicodeError, ValueError):
-        raise WireError(MALFORMED, "not UTF-8")
-    if not text.strip(" \t\r\n"):
-        raise WireError(MALFORMED, "empty; a JSON object is needed")
-    return _read_json(text)
+        value: object = _DECODER.decode(data.decode())
+    except UnicodeError:
+        _refuse("the payload is not UTF-8")
+    except (ValueError, RuntimeError) as error:  # the latter: nested past Python's own limit
+        _refuse("not JSON: %s" % error)
+    if b"\\ud" in data or b"\\uD" in data:
+        try:
+            _ENCODER.encode(value).encode()
+        except UnicodeError:
+            _refuse("not JSON: half a surrogate pair")
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH:
+        level, depth = [value], 0
+        while level := [v for v in level if isinstance(v, (dict, list))]:
+            depth += 1
+            if depth > MAX_DEPTH:
+                _refuse("nested more than %d deep" % MAX_DEPTH)
+            level = [v for box in level for v in (box.values() if isinstance(box, dict) else box)]
+    return value
 
 
 def encode(message: object) -> str:
-    """Write compact JSON.
+    """Write a message as compact JSON.
 
     Raises:
-        WireError: ``malformed``; the message holds what JSON cannot, and the text says where.
+        WireError: malformed, naming the place of what JSON or the contract cannot carry. Checked beforehand,
+            because MicroPython writes such a value anyway and the receiver would drop the message.
     """
-    _check_value(message, "", MAX_DEPTH + 2)
-    return _write_json(message)
-
-
-def _check_value(value: object, where: str, depth: int) -> None:
-    if value is None or isinstance(value, bool) or isinstance(value, int):
-        return
-    if isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):
-            raise WireError(MALFORMED, (where or "value") + " is not a finite number")
-    elif isinstance(value, str):
-        if _has_surrogate(value):
-            raise WireError(MALFORMED, (where or "value") + " has half of a surrogate pair")
-    elif depth == 0:
-        raise WireError(MALFORMED, (where or "value") + " is nested too deep")
-    elif isinstance(value, dict):
-        for key in value:
-            if not isinstance(key, str):
-                raise WireError(MALFORMED, (where or "value") + " has a key that is no text")
-            _check_value(key, where + ".key", depth)
-            _check_value(value[key], where + "." + key if where else key, depth - 1)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            _check_value(item, where + "[]", depth - 1)
-    else:
-        raise WireError(MALFORMED, "%s is a %s, which JSON does not have" % (where or "value", type(value).__name__))
-
-
-if sys.implementation.name == "micropython":
-
-    def _has_surrogate(text: str) -> bool:
-        return any(0xD800 <= ord(letter) <= 0xDFFF for letter in text)
-
-    def _write_json(message: object) -> str:
+    _check(message, "", 1)
+    if _MICROPYTHON:
         return json.dumps(message, separators=(",", ":"))
-
-    def _read_json(text: str) -> object:
-        reader = _Reader(text)
-        value = reader.value(0)
-        reader.end()
-        return value
-
-    class _Reader:
-        """A strict reader, because json.loads takes ``[1,2,]`` and ``{"a" 1}`` here."""
-
-        def __init__(self, text: str) -> None:
-            self.text = text
-            self.at = 0
-
-        def fail(self, why: str) -> WireError:
-            return WireError(MALFORMED, "no JSON: %s at character %d" % (why, self.at))
-
-        def peek(self) -> str:
-            while self.at < len(self.text) and self.text[self.at] in " \t\r\n":
-                self.at += 1
-            return self.text[self.at] if self.at < len(self.text) else ""
-
-        def take(self, letter: str) -> None:
-            if self.peek() != letter:
-                raise self.fail(letter + " is missing")
-            self.at += 1
-
-        def end(self) -> None:
-            if self.peek():
-                raise self.fail("something follows")
-
-        def value(self, depth: int) -> object:
-            first = self.peek()
-            if first in ("{", "["):
-                if depth == MAX_DEPTH:
-                    raise self.fail("more than %d levels" % MAX_DEPTH)
-                return self.members(depth + 1) if first == "{" else self.items(depth + 1)
-            if first == '"':
-                return self.string()
-            for word, value in (("true", True), ("false", False), ("null", None)):
-                if self.text[self.at : self.at + len(word)] == word:
-                    self.at += len(word)
-                    return value
-            return self.number()
-
-        def members(self, depth: int) -> object:
-            found = {}
-            self.take("{")
-            while self.peek() != "}":
-                if found:
-                    self.take(",")
-                if self.peek() != '"':
-                    raise self.fail("a key is missing")
-                key = self.string()
-                if key in found:
-                    raise self.fail("the key " + key + " stands twice")
-                self.take(":")
-                found[key] = self.value(depth)
-            self.at += 1
-            return found
-
-        def items(self, depth: int) -> object:
-            found = []
-            self.take("[")
-            while self.peek() != "]":
-                if found:
-                    self.take(",")
-                found.append(self.value(depth))
-            self.at += 1
-            return found
-
-        def string(self) -> str:
-            text = self.text
-            self.at += 1
-            parts = []
-            start = self.at
-            while True:
-                if self.at >= len(text):
-                    raise self.fail("a text has no end")
-                letter = text[self.at]
-                if letter == '"':
-                    parts.append(text[start : self.at])
-                    self.at += 1
-                    found = "".join(parts)
-                    if _has_surrogate(found):
-                        raise self.fail("half of a surrogate pair")
-                    return found
-                if ord(letter) < 32:
-                    raise self.fail("a control character")
-                if letter == "\\":
-                    parts.append(text[start : self.at])
-                    parts.append(self.escape())
-                    start = self.at
-                else:
-                    self.at += 1
-
-        def escape(self) -> str:
-            letter = self.text[self.at + 1 : self.at + 2]
-            self.at += 2
-            plain = '"\\/bfnrt'.find(letter) if letter else -1
-            if plain >= 0:
-                return '"\\/\b\f\n\r\t'[plain]
-            if letter != "u":
-                raise self.fail("an unknown escape")
-            code = self.unit()
-            if 0xD800 <= code < 0xDC00 and self.text[self.at : self.at + 2] == "\\u":
-                self.at += 2
-                low = self.unit()
-                if not 0xDC00 <= low < 0xE000:
-                    raise self.fail("half of a surrogate pair")
-                return chr(0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00))
-            if 0xD800 <= code < 0xE000:
-                raise self.fail("half of a surrogate pair")
-            return chr(code)
-
-        def unit(self) -> int:
-            digits = self.text[self.at : self.at + 4]
-            if len(digits) < 4 or not all(digit in "0123456789abcdefABCDEF" for digit in digits):
-                raise self.fail("an unknown escape")
-            self.at += 4
-            return int(digits, 16)
-
-        def number(self) -> object:
-            start = self.at
-            text = self.text
-            if text[start : start + 1] == "-":
-                self.at += 1
-            first = self.digits()
-            if not first or (len(first) > 1 and first[0] == "0"):
-                raise self.fail("no value")
-            whole = True
-            if text[self.at : self.at + 1] == ".":
-                self.at += 1
-                whole = False
-                if not self.digits():
-                    raise self.fail("a digit is missing")
-            if text[self.at : self.at + 1] in ("e", "E"):
-                self.at += 1
-                whole = False
-                if text[self.at : self.at + 1] in ("+", "-"):
-                    self.at += 1
-                if not self.digits():
-                    raise self.fail("a digit is missing")
-            if whole:
-                if self.at - start > _LONGEST_INTEGER:
-                    raise self.fail("a number too long")
-                return int(text[start : self.at])
-            value = float(text[start : self.at])
-            if value in (float("inf"), float("-inf")):
-                raise self.fail("a number too large")
-            return value
-
-        def digits(self) -> str:
-            start = self.at
-            while self.text[self.at : self.at + 1] in _DIGITS:
-                self.at += 1
-            return self.text[start : self.at]
-
-    _DIGITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
-
-else:
-
-    def _has_surrogate(text: str) -> bool:
-        if text.isascii():
-            return False
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return True
-        return False
-
-    def _write_json(message: object) -> str:
-        return json.dumps(message, separators=(",", ":"), ensure_ascii=False)
-
-    def _read_json(text: str) -> object:
-        try:
-            # Depth first: a deep text would exhaust the stack, and counting is cheap where there is little to count.
-            if text.count("{") + text.count("[") > MAX_DEPTH:
-                _check_depth(text)
-            value = _DECODER.decode(text)
-        except WireError:
-            raise
-        except (ValueError, RecursionError) as error:
-            raise WireError(MALFORMED, "no JSON: %s" % error)
-        if "\\u" in text:
-            _check_value(value, "", MAX_DEPTH + 2)
-        return value
-
-    def _check_depth(text: str) -> None:
-        depth = 0
-        in_string = escaped = False
-        for letter in text:
-            if in_string:
-                if escaped:
-                    escaped = False
-                elif letter == "\\":
-                    escaped = True
-                elif letter == '"':
-                    in_string = False
-            elif letter == '"':
-                in_string = True
-            elif letter in "{[":
-                depth += 1
-                if depth > MAX_DEPTH:
-                    raise WireError(MALFORMED, "no JSON: more than %d levels" % MAX_DEPTH)
-            elif letter in "}]":
-                depth -= 1
-
-    def _object(pairs: "list[tuple[str, object]]") -> "dict[str, object]":
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = [key for key in found if keys.count(key) > 1]
-            raise WireError(MALFORMED, "no JSON: the key %s stands twice" % twice[0])
-        return found
-
-    def _float(digits: str) -> float:
-        value = float(digits)
-        if value in (float("inf"), float("-inf")):
-            raise WireError(MALFORMED, "no JSON: a number too large")
-        return value
-
-    def _int(digits: str) -> int:
-        if len(digits) > _LONGEST_INTEGER:
-            raise WireError(MALFORMED, "no JSON: a number too long")
-        return int(digits)
-
-    def _constant(word: str) -> float:
-        raise WireError(MALFORMED, "no JSON: " + word)
-
-    _DECODER = json.JSONDecoder(
-        object_pairs_hook=_object, parse_float=_float, parse_int=_int, parse_constant=_constant
-    )
-
-_LONGEST_INTEGER = 300  # digits; a float ends there too
+    return _ENCODER.encode(message)
 
 
 # Commands
 
 
-def command(
+def command(  # noqa: PLR0913 - one argument per key of the message
     task: str,
-    parameters: "dict[str, object] | None" = None,
+    parameters: "Message | None" = None,
     request_id: "str | None" = None,
     timestamp: "float | None" = None,
     timeout: "float | None" = None,
     expires_at: "float | None" = None,
     issued_by: "str | None" = None,
     reservation: "str | None" = None,
-) -> "dict[str, object]":
-    """Make a command; what is None is left out."""
-    message: dict[str, object] = {"task": task, "parameters": parameters or {}}
+) -> "Message":
+    """Make a command without the keys that are absent; `parameters` always stands there, as old devices need.
+
+    Raises:
+        WireError: malformed, as the receiver would answer.
+    """
+    message: Message = {"task": task, "parameters": {} if parameters is None else parameters}
     for key, value in (
         ("request_id", request_id),
         ("timestamp", timestamp),
@@ -485,94 +258,55 @@ def command(
     ):
         if value is not None:
             message[key] = value
+    _command(message)
     return message
 
 
-def read_command(payload: bytes, limit: int = MAX_COMMAND) -> dict:  # type: ignore[type-arg]
-    """Read a command; what is absent or null is None, ``parameters`` is ``{}``.
+def read_command(payload: bytes, limit: int = MAX_COMMAND) -> "Message":
+    """Read a command: all eight keys, None where absent or null (`parameters`: {}), unknown ones dropped.
 
     Raises:
-        WireError: ``malformed``; with a request_id where one can be read, so that it can be answered.
+        WireError: malformed, with request_id and task where they could be read.
     """
-    message = decode(payload, limit)
-    if not isinstance(message, dict):
-        raise WireError(MALFORMED, "a command is a JSON object, not " + _kind(message))
-    request_id = message.get("request_id")
-    if request_id is not None and not _is_text(request_id, MAX_REQUEST_ID):
-        raise WireError(
-            MALFORMED, "request_id %s is not a text of 1 to %d printable characters" % (_show(request_id), MAX_REQUEST_ID)
-        )
-    task = message.get("task")
-    if not _is_text(task, MAX_TASK):
-        raise WireError(
-            MALFORMED, "task %s is not a text of 1 to %d printable characters" % (_show(task), MAX_TASK), request_id
-        )
-    found = {"request_id": request_id, "task": task}
-
-    def wrong(key: str, allowed: str) -> WireError:
-        return WireError(MALFORMED, "%s %s is not %s" % (key, _show(message[key]), allowed), request_id, task)
-
-    parameters = message.get("parameters")
-    if parameters is not None and not isinstance(parameters, dict):
-        raise wrong("parameters", "an object")
-    found["parameters"] = parameters or {}
-    for key in ("timestamp", "timeout", "expires_at"):
-        value = message.get(key)
-        if value is not None and not _is_number(value):
-            raise wrong(key, "a number of seconds")
-        found[key] = value
-    if found["timeout"] is not None and found["timeout"] <= 0:
-        raise wrong("timeout", "more than 0 seconds")
-    for key in ("issued_by", "reservation"):
-        value = message.get(key)
-        if value is not None and not _is_text(value, MAX_NAME):
-            raise wrong(key, "a text of 1 to %d printable characters" % MAX_NAME)
-        found[key] = value
-    return found
+    return _command(_object(payload, limit))
 
 
-def check_expiry(command: dict, now: "float | None", moves: bool = True) -> None:  # type: ignore[type-arg] # noqa: FBT001, FBT002
-    """Refuse a command that comes too late.
-
-    Args:
-        command: As read_command gives it.
-        now: The receiver's clock; None when it is not set.
-        moves: Whether the task moves hardware.
+def check_expiry(command: "Message", now: "float | None", moves: bool = True) -> None:  # noqa: FBT001, FBT002
+    """Refuse a command that comes too late, by the receiver's clock in s since the epoch, None if not set.
 
     Raises:
-        WireError: ``expired``, with both clocks.
+        WireError: expired; the message states both clocks.
     """
-    expires_at = command["expires_at"]
-    if expires_at is None:
+    until = command["expires_at"]
+    if until is None:
         return
-    why = ""
     if now is None:
-        if moves:
-            why = "the receiver's clock is not set, so it cannot know whether the command expired at %s" % _clock(
-                expires_at
-            )
-    elif now > expires_at:
-        why = "expired: good until %s by the sender's clock, now %s by the receiver's" % (_clock(expires_at), _clock(now))
-    elif expires_at - now > MAX_EXPIRY_AHEAD:
-        why = "expires_at %s is more than %d s ahead of the receiver's clock, %s: one of the clocks is wrong" % (
-            _clock(expires_at),
+        if not moves:
+            return
+        why = "the clock here is not set, so a motion that expires (at %s) is refused" % until
+    elif now > until:
+        why = "expired: valid until %s, and the clock here says %s" % (until, now)
+    elif until - now > MAX_EXPIRY_AHEAD:
+        why = "valid until %s, more than %d s ahead of the clock here, which says %s; check both clocks" % (
+            until,
             MAX_EXPIRY_AHEAD,
-            _clock(now),
+            now,
         )
-    if why:
-        raise WireError(EXPIRED, why, command["request_id"], command["task"])
+    else:
+        return
+    raise WireError(EXPIRED, why, command["request_id"], command["task"])
 
 
-def same_content(one: dict, other: dict) -> bool:  # type: ignore[type-arg]
-    """Whether two commands of one id ask for the same; 1 and 1.0 are the same number, true is none."""
-    return one["task"] == other["task"] and _same(one["parameters"], other["parameters"])
+def same_content(one: "Message", other: "Message") -> bool:
+    """Whether two commands of one id ask for the same: 1 equals 1.0, but True does not equal 1."""
+    return one["task"] == other["task"] and _same(one.get("parameters") or {}, other.get("parameters") or {})
 
 
 # Answers
 
 
-def success(request_id: str, task: str, result: object, timestamp: float) -> "dict[str, object]":
-    """The result of a task that was done."""
+def success(request_id: str, task: str, result: object, timestamp: "float | None") -> "Message":
+    """Make the result of a task that went well."""
     return {
         "request_id": request_id,
         "task": task,
@@ -582,10 +316,12 @@ def success(request_id: str, task: str, result: object, timestamp: float) -> "di
     }
 
 
-def failure(request_id: str, task: str, code: str, message: str, timestamp: float) -> "dict[str, object]":
-    """The result of a command that was refused, or of a task that was not done."""
+def failure(
+    request_id: str, task: "str | None", code: str, message: str, timestamp: "float | None"
+) -> "Message":
+    """Make the result of a task that failed or was refused; `code` is one of ERROR_CODES."""
     if code not in ERROR_CODES:
-        raise ValueError("unknown error code " + code)
+        _refuse("error_code: %s is no code of the protocol" % _short(code))
     return {
         "request_id": request_id,
         "task": task,
@@ -596,225 +332,355 @@ def failure(request_id: str, task: str, code: str, message: str, timestamp: floa
     }
 
 
-def replayed(result: "dict[str, object]") -> "dict[str, object]":
-    """A stored result, sent again."""
-    again = dict(result)
+def replayed(result: "Message") -> "Message":
+    """Copy a stored result for sending it again."""
+    again = result.copy()
     again["replayed"] = True
     return again
 
 
-def progress(
+def read_result(payload: bytes, limit: int = MAX_MESSAGE) -> "Message":
+    """Read a result, also an older device's; further keys stay.
+
+    Always there: request_id, task, status, result, error, error_code, timestamp, replayed. A failure without
+    a code, or with one unknown here, is a device_error.
+    """
+    message = _object(payload, limit)
+    _required(message, "request_id", MAX_REQUEST_ID)
+    message["task"] = _text(message, "task", MAX_NAME)
+    _choice(message, "status", ("success", "error"))
+    message["timestamp"] = _number(message, "timestamp")
+    message["replayed"] = message.get("replayed") is True
+    if message["status"] == "success":
+        message["result"] = message.get("result")
+        message["error"] = message["error_code"] = None
+        return message
+    error = message.get("error")
+    message["result"] = None
+    message["error"] = (
+        error if isinstance(error, str) else "no reason given" if error is None else _short(error)
+    )
+    if message.get("error_code") not in ERROR_CODES:
+        message["error_code"] = DEVICE_ERROR
+    return message
+
+
+def progress(  # noqa: PLR0913 - one argument per key of the message
     request_id: str,
     task: str,
     status: str,
-    timestamp: float,
+    timestamp: "float | None",
     percent: "float | None" = None,
     message: "str | None" = None,
-) -> "dict[str, object]":
-    """How far a command is: it waits (accepted), runs, is paused, or made progress."""
-    if status not in PROGRESS:
-        raise ValueError("unknown progress " + status)
-    told: dict[str, object] = {"request_id": request_id, "task": task, "status": status, "timestamp": timestamp}
+) -> "Message":
+    """Make a report on a command under way; `status` is one of PROGRESS, `percent` 0 to 100."""
+    report: Message = {"request_id": request_id, "task": task, "status": status, "timestamp": timestamp}
     if percent is not None:
-        told["percent"] = percent
+        report["percent"] = percent
     if message is not None:
-        told["message"] = message
-    return told
+        report["message"] = message
+    _progress(report)
+    return report
 
 
-def read_result(payload: bytes) -> dict:  # type: ignore[type-arg]
-    """Read a result; one of the older dialect has no code and no clock.
-
-    Raises:
-        WireError: It is none.
-    """
-    message = _read_object(payload)
-    if not isinstance(message.get("request_id"), str) or message.get("status") not in ("success", "error"):
-        raise WireError(MALFORMED, "a result has a request_id and the status success or error")
-    if message["status"] == "error":
-        message["error"] = str(message.get("error") or "failed without a reason")
-        if message.get("error_code") not in ERROR_CODES:
-            message["error_code"] = DEVICE_ERROR
+def read_progress(payload: bytes) -> "Message":
+    """Read a report: request_id, task, status, timestamp, percent, message; further keys stay."""
+    message = _object(payload, MAX_COMMAND)
+    _progress(message)
+    for key in ("percent", "message", "timestamp", "task"):
+        message[key] = message.get(key)
     return message
-
-
-def read_progress(payload: bytes) -> dict:  # type: ignore[type-arg]
-    """Read a message of progress.
-
-    Raises:
-        WireError: It is none.
-    """
-    message = _read_object(payload)
-    if not isinstance(message.get("request_id"), str) or message.get("status") not in PROGRESS:
-        raise WireError(MALFORMED, "progress has a request_id and one of the status " + ", ".join(PROGRESS))
-    return message
-
-
-def event(event_type: str, timestamp: float, **data: object) -> "dict[str, object]":
-    """Something that happened."""
-    told: dict[str, object] = {"event_type": event_type, "timestamp": timestamp}
-    told.update(data)
-    return told
 
 
 # Presence
 
 
 def status(
-    device_id: str, state: str, timestamp: float, bridge: "str | None", tasks: "list[str]"
-) -> "dict[str, object]":
-    """Whether a device can be reached; the older dialect has the same without ``bridge``."""
+    device_id: str, state: str, timestamp: "float | None", bridge: "str | None", tasks: "list[str]"
+) -> "Message":
+    """Make a device's status, ONLINE or OFFLINE; `bridge` is None for a device with its own connection."""
     return {
         "device_id": device_id,
         "status": state,
         "timestamp": timestamp,
         "bridge": bridge,
-        "data": {"tasks": tasks},
+        "data": {"tasks": list(tasks)},
     }
 
 
-def bridge_status(state: str, instance: str, timestamp: float, **more: object) -> "dict[str, object]":
-    """Whether a bridge is there; also its will."""
-    told: dict[str, object] = {"status": state, "instance": instance, "timestamp": timestamp}
-    told.update(more)
-    return told
+def read_status(payload: bytes) -> "Message":
+    """Read a device's status: device_id, status, timestamp, bridge, tasks; only status must be there."""
+    message = _object(payload, MAX_MESSAGE)
+    _choice(message, "status", (ONLINE, OFFLINE))
+    data = message.get("data")
+    if data is not None and not isinstance(data, dict):
+        _refuse("data: %s is no object" % _short(data))
+    tasks = data.get("tasks") if data else None
+    if tasks is not None and not (isinstance(tasks, list) and all(isinstance(t, str) for t in tasks)):
+        _refuse("data.tasks: %s is no list of names" % _short(tasks))
+    return {
+        "device_id": _text(message, "device_id", MAX_PERSON),
+        "status": message["status"],
+        "timestamp": _number(message, "timestamp"),
+        "bridge": _text(message, "bridge", MAX_NAME),
+        "tasks": tasks or [],
+    }
 
 
-def read_status(payload: bytes) -> dict:  # type: ignore[type-arg]
-    """Read a device's or a bridge's status.
+def bridge_status(state: str, instance: str, timestamp: "float | None", **more: object) -> "Message":
+    """Make a bridge's status, also its last will; `instance` tells two processes of one bridge apart."""
+    more.update({"status": state, "instance": instance, "timestamp": timestamp})
+    return more
 
-    Raises:
-        WireError: It is none.
-    """
-    message = _read_object(payload)
-    if message.get("status") not in (ONLINE, OFFLINE):
-        raise WireError(MALFORMED, "a status is online or offline, not " + _show(message.get("status")))
+
+def read_bridge_status(payload: bytes) -> "Message":
+    """Read a bridge's status: status, instance, timestamp; further keys stay."""
+    message = _object(payload, MAX_MESSAGE)
+    _choice(message, "status", (ONLINE, OFFLINE))
+    message["instance"] = _text(message, "instance", MAX_PERSON)
+    message["timestamp"] = _number(message, "timestamp")
     return message
 
 
-read_bridge_status = read_status
+def event(event_type: str, timestamp: "float | None", **data: object) -> "Message":
+    """Make an event of a device."""
+    data.update({"event_type": event_type, "timestamp": timestamp})
+    return data
 
 
-def claim(instance: str) -> "dict[str, object]":
-    """The question whether somebody else runs this bridge."""
-    return {"instance": instance}
+def claim(instance: str) -> "Message":
+    """Make the question of a starting bridge: does another process hold this bridge's name?"""
+    return {"claim": "ask", "instance": instance}
 
 
-def claim_answer(instance: str, asker: str, **who: object) -> "dict[str, object]":
-    """The answer of the one who does."""
-    told: dict[str, object] = {"instance": instance, "asker": asker}
-    told.update(who)
-    return told
+def claim_answer(instance: str, asker: str, **who: object) -> "Message":
+    """Make the answer of the process that holds the name; `who` says where it runs."""
+    who.update({"claim": "held", "instance": instance, "asker": asker})
+    return who
 
 
-def read_claim(payload: bytes) -> dict:  # type: ignore[type-arg]
-    """Read a question or an answer; only the answer has an ``asker``.
-
-    Raises:
-        WireError: It is neither.
-    """
-    message = _read_object(payload)
-    for key in ("instance", "asker"):
-        if (key == "instance" or key in message) and not _is_text(message.get(key), MAX_NAME):
-            raise WireError(MALFORMED, "a claim names its %s, not %s" % (key, _show(message.get(key))))
+def read_claim(payload: bytes) -> "Message":
+    """Read a question or an answer: claim ("ask" or "held"), instance, asker; further keys stay."""
+    message = _object(payload, MAX_COMMAND)
+    _choice(message, "claim", ("ask", "held"))
+    _required(message, "instance", MAX_PERSON)
+    if message["claim"] == "held":
+        _required(message, "asker", MAX_PERSON)
+    else:
+        message["asker"] = None
     return message
 
 
-# The emergency stop
+# Emergency stop
 
 
-def stop_message(engaged: bool, stop_id: str, by: str, reason: str, timestamp: float) -> "dict[str, object]":  # noqa: FBT001
-    """Stop the lab, or release the stop of that id."""
+def stop_message(
+    engaged: bool,  # noqa: FBT001 - a key of the message
+    stop_id: str,
+    by: "str | None",
+    reason: "str | None",
+    timestamp: "float | None",
+) -> "Message":
+    """Make the message that stops the lab, or releases the stop of this id."""
     return {"engaged": engaged, "stop_id": stop_id, "by": by, "reason": reason, "timestamp": timestamp}
 
 
-def read_stop(payload: bytes) -> dict:  # type: ignore[type-arg]
-    """Read a stop or a release. Who stops need give nothing but ``"engaged": true``.
+def read_stop(payload: bytes) -> "Message":
+    """Read a stop or a release: engaged, stop_id, by, reason, timestamp.
+
+    A stop is taken whatever its other keys hold: what cannot be read is None, and a stop without a readable
+    id is UNNAMED_STOP.
 
     Raises:
-        WireError: It is neither; nothing is released by it.
+        WireError: malformed; neither stops nor releases. So is a release that names no stop.
     """
-    message = _read_object(payload)
+    message = _object(payload, MAX_COMMAND)
     engaged = message.get("engaged")
     if engaged is not True and engaged is not False:
-        raise WireError(MALFORMED, "engaged %s is not true or false" % _show(engaged))
-    stop_id = message.get("stop_id")
-    if not _is_text(stop_id, MAX_NAME):
-        if not engaged:
-            raise WireError(MALFORMED, "a release names the stop_id that it releases, not " + _show(stop_id))
-        stop_id = "unnamed"
-    found = {"engaged": engaged, "stop_id": stop_id}
-    for key in ("by", "reason"):
-        value = message.get(key)
-        found[key] = value[:255] if isinstance(value, str) else ""
-    timestamp = message.get("timestamp")
-    found["timestamp"] = timestamp if _is_number(timestamp) else 0
-    return found
+        _refuse("engaged: %s is neither true nor false" % _short(engaged))
+    if not engaged:
+        _required(message, "stop_id", MAX_REQUEST_ID)
+    when = message.get("timestamp")
+    return {
+        "engaged": engaged,
+        "stop_id": _readable(message.get("stop_id"), MAX_REQUEST_ID) or UNNAMED_STOP,
+        "by": _readable(message.get("by"), MAX_PERSON),
+        "reason": _readable(message.get("reason"), MAX_COMMAND),
+        "timestamp": when if _is_number(when) else None,
+    }
 
 
-def latch(engaged: "dict[str, object] | None", message: "dict[str, object]") -> "dict[str, object] | None":
-    """The stop that is engaged after a message: the one rule of the latch.
+def latch(engaged_stop: "Message | None", message: "Message") -> "Message | None":
+    """Tell which stop is latched after a message that read_stop gave, or None.
 
-    A stop engages, and the newest is the one to release. The same stop again changes nothing. A release lets go
-    only of the stop that it names.
-
-    Args:
-        engaged: The stop engaged before, or None.
-        message: As read_stop gives it.
+    A repeat changes nothing. A further stop takes the place of the first, as it does on the retained topic:
+    only its id releases from then on. A release of any other id releases nothing.
     """
+    known = engaged_stop is not None and engaged_stop["stop_id"] == message["stop_id"]
     if message["engaged"]:
-        return engaged if engaged and engaged["stop_id"] == message["stop_id"] else message
-    return None if engaged and engaged["stop_id"] == message["stop_id"] else engaged
+        return engaged_stop if known else message
+    return None if known else engaged_stop
 
 
-# Parts
+# What the messages are checked with
 
 
-def _read_object(payload: bytes) -> dict:  # type: ignore[type-arg]
-    message = decode(payload)
+def _refuse(message: str) -> "NoReturn":
+    raise WireError(MALFORMED, message)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _object(payload: bytes, limit: int) -> "Message":
+    message = decode(payload, limit)
     if not isinstance(message, dict):
-        raise WireError(MALFORMED, "a message is a JSON object, not " + _kind(message))
+        _refuse("%s is no JSON object" % _short(message))
     return message
 
 
-def _has_any(text: str, letters: str) -> bool:
-    return any(letter in text for letter in letters)
+def _command(message: "Message") -> "Message":
+    try:
+        request_id = _text(message, "request_id", MAX_REQUEST_ID)
+        task = _required(message, "task", MAX_NAME)
+        parameters = message.get("parameters")
+        if parameters is None:
+            parameters = {}
+        elif not isinstance(parameters, dict):
+            _refuse("parameters: %s is no object" % _short(parameters))
+        timeout = _number(message, "timeout")
+        if timeout is not None and timeout <= 0:
+            _refuse("timeout: %s is not more than 0 s" % _short(timeout))
+        return {
+            "request_id": request_id,
+            "task": task,
+            "parameters": parameters,
+            "timestamp": _number(message, "timestamp"),
+            "timeout": timeout,
+            "expires_at": _number(message, "expires_at"),
+            "issued_by": _text(message, "issued_by", MAX_PERSON),
+            "reservation": _text(message, "reservation", MAX_PERSON),
+        }
+    except WireError as error:
+        error.request_id = _readable(message.get("request_id"), MAX_REQUEST_ID)
+        error.task = _readable(message.get("task"), MAX_NAME)
+        raise
 
 
-def _is_text(value: object, longest: int) -> bool:
-    if not isinstance(value, str) or not 0 < len(value) <= longest:
-        return False
-    return all(ord(letter) >= 32 and ord(letter) != 127 for letter in value)
+def _progress(message: "Message") -> None:
+    _required(message, "request_id", MAX_REQUEST_ID)
+    _text(message, "task", MAX_NAME)
+    _choice(message, "status", PROGRESS)
+    _number(message, "timestamp")
+    percent = _number(message, "percent")
+    if percent is not None and not 0 <= percent <= 100:
+        _refuse("percent: %s is not 0 to 100" % _short(percent))
+    text = message.get("message")
+    if text is not None and not isinstance(text, str):
+        _refuse("message: %s is no text" % _short(text))
+
+
+def _printable(text: str) -> bool:
+    # Not isprintable(): MicroPython has no Unicode tables, and both must agree.
+    for c in text:  # noqa: SIM110 - a generator costs three times as much
+        if c < " " or "\x7f" <= c <= "\x9f":
+            return False
+    return True
+
+
+def _readable(value: object, longest: int) -> "str | None":
+    return value if isinstance(value, str) and 0 < len(value) <= longest and _printable(value) else None
+
+
+def _text(message: "Message", key: str, longest: int) -> "str | None":
+    value = message.get(key)
+    if value is not None and _readable(value, longest) is None:
+        _refuse("%s: %s is no text of 1 to %d printable characters" % (key, _short(value), longest))
+    return value
+
+
+def _required(message: "Message", key: str, longest: int) -> str:
+    text = _text(message, key, longest)
+    if text is None:
+        _refuse("%s is missing: a text of 1 to %d printable characters" % (key, longest))
+    return text
+
+
+def _choice(message: "Message", key: str, allowed: "tuple[str, ...]") -> None:
+    if message.get(key) not in allowed:
+        _refuse("%s: %s is not one of %s" % (key, _short(message.get(key)), ", ".join(allowed)))
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _kind(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    return {str: "a text", list: "a list", int: "a number", float: "a number"}.get(type(value), "that")
-
-
-def _show(value: object) -> str:
-    if isinstance(value, (dict, list)):
-        return "(an object)" if isinstance(value, dict) else "(a list)"
-    text = _write_json(value) if value is None or isinstance(value, (str, bool, int, float)) else repr(value)
-    return text if len(text) <= 60 else text[:59] + "..."
-
-
-def _clock(seconds: float) -> str:
-    return "%.3f" % seconds if isinstance(seconds, float) else str(seconds)
+def _number(message: "Message", key: str) -> "float | None":
+    value: float | None = message.get(key)
+    if value is not None and not _is_number(value):
+        _refuse("%s: %s is no number" % (key, _short(value)))
+    return value
 
 
 def _same(one: object, other: object) -> bool:
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
     if isinstance(one, dict) and isinstance(other, dict):
-        return len(one) == len(other) and all(key in other and _same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(k in other and _same(v, other[k]) for k, v in one.items())
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(_same(one[i], other[i]) for i in range(len(one)))
-    return one == other
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
+# JSON on both interpreters
+
+
+def _finite(numeral: str) -> float:
+    value = float(numeral) if len(numeral) <= MAX_NUMERAL else _too_large(numeral)
+    return value if value - value == 0 else _too_large(numeral)  # noqa: PLR0124 - infinity minus itself is NaN
+
+
+def _whole(numeral: str) -> int:
+    value = int(numeral) if len(numeral) <= 20 else _too_large(numeral)
+    return value if _fits(value) else _too_large(numeral)
+
+
+def _fits(value: int) -> bool:
+    return -(1 << 63) <= value < 1 << 64
+
+
+def _too_large(numeral: str) -> "NoReturn":
+    _refuse("not JSON we can hold: the number %s" % _short(numeral))
+
+
+def _unique(pairs: "list[tuple[str, Any]]") -> "Message":
+    message = dict(pairs)
+    if len(message) < len(pairs):
+        keys = [key for key, _ in pairs]
+        _refuse(
+            "the key %s stands twice in one object" % _short([k for k in message if keys.count(k) > 1][0])
+        )
+    return message
+
+
+def _check(value: object, where: str, depth: int) -> None:
+    if isinstance(value, str):
+        if not _is_utf8(value):
+            _refuse("%s: half a surrogate pair" % (where or "message"))
+    elif value is None or isinstance(value, bool):
+        pass
+    elif isinstance(value, (int, float)):
+        if not (_fits(value) if isinstance(value, int) else value - value == 0):  # noqa: PLR0124
+            _refuse("%s: a number JSON cannot hold" % (where or "message"))
+    elif isinstance(value, (dict, list, tuple)):
+        if depth > MAX_DEPTH:
+            _refuse("%s: nested more than %d deep" % (where, MAX_DEPTH))
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            if isinstance(value, dict) and not isinstance(key, str):
+                _refuse("%s: the key %s is no text" % (where or "message", _short(key)))
+            place = "%s[%d]" % (where, key) if isinstance(key, int) else "%s.%s" % (where, key)
+            _check(key, where, depth)
+            _check(item, place, depth + 1)
+    else:
+        _refuse("%s: %s is nothing JSON can hold" % (where or "message", _short(value)))

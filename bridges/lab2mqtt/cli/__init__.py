@@ -69,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
         one.set_defaults(run=f"lab2mqtt.{run}")
         if lab:
             one.add_argument("--broker", metavar="URL", help="mqtt://[user@]host[:port], mqtts:// for TLS")
-            one.add_argument("--config", type=Path, metavar="FILE", help="take broker and base from a configuration")
+            one.add_argument(
+                "--config", type=Path, metavar="FILE", help="take broker and base from a configuration"
+            )
             one.add_argument("--base", metavar="TOPIC", help="base topic (lab2mqtt)")
             one.add_argument("--json", action="store_true", help="one line of JSON, for scripts")
         return one
@@ -80,10 +82,16 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = command("demo", "demo:demo", "run a simulated lab in a Home Assistant of its own")
     demo.add_argument("--no-hub", action="store_true", help="broker and simulated devices only")
-    demo.add_argument("--broker-port", type=int, metavar="N", help="port of the broker (18830, or a free one)")
-    demo.add_argument("--hub-port", type=int, metavar="N", help="port of Home Assistant (8123, or a free one)")
+    demo.add_argument(
+        "--broker-port", type=int, metavar="N", help="port of the broker (18830, or a free one)"
+    )
+    demo.add_argument(
+        "--hub-port", type=int, metavar="N", help="port of Home Assistant (8123, or a free one)"
+    )
     demo.add_argument("--device", action="append", metavar="ID", help="only this device; repeatable")
-    demo.add_argument("--state", type=Path, metavar="DIR", help="keep state between demos here; else start fresh")
+    demo.add_argument(
+        "--state", type=Path, metavar="DIR", help="keep state between demos here; else start fresh"
+    )
 
     check = command("check", "cli.service:check", "check a configuration and tell what it holds")
     check.add_argument("config", type=Path, metavar="CONFIG")
@@ -98,7 +106,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command("watch", "cli.lab:watch", "print all that the devices say, until Ctrl-C", lab=True)
 
-    stop = command("stop", "cli.lab:stop", "stop all motion now: of the whole lab, or of one device", lab=True)
+    stop = command(
+        "stop", "cli.lab:stop", "stop all motion now: of the whole lab, or of one device", lab=True
+    )
     stop.add_argument("device", nargs="?", metavar="DEVICE")
     stop.add_argument("--reason", default="", help="for the record")
     reset = command("reset", "cli.lab:reset", "release the emergency stop; moves nothing", lab=True)
@@ -110,14 +120,20 @@ def _parser() -> argparse.ArgumentParser:
     ):
         one = command(name, f"cli.lab:{name}", text, lab=True)
         one.add_argument("device", metavar="DEVICE")
-    forget = command("forget", "cli.lab:forget", "clear what the broker keeps of a device that is gone", lab=True)
+    forget = command(
+        "forget", "cli.lab:forget", "clear what the broker keeps of a device that is gone", lab=True
+    )
     forget.add_argument("device", metavar="DEVICE")
     forget.add_argument("--discovery", metavar="TOPIC", help="Home Assistant's prefix (homeassistant)")
 
-    broker = command("broker", "cli.service:broker", "run the embedded broker, on loopback, for trying things")
+    broker = command(
+        "broker", "cli.service:broker", "run the embedded broker, on loopback, for trying things"
+    )
     broker.add_argument("--port", type=int, default=1883, metavar="N", help="its port (1883)")
 
-    fault = command("fault", "cli.service:fault", "let a simulated device of the running demo fail, or work again")
+    fault = command(
+        "fault", "cli.service:fault", "let a simulated device of the running demo fail, or work again"
+    )
     fault.add_argument("device", metavar="DEVICE", help="its id, or the path of its simulator's link")
     fault.add_argument("fault", metavar="FAULT", nargs="?", help="what fails; without it, how it is")
     fault.add_argument("--off", action="store_true", help="end that fault")

@@ -36,7 +36,9 @@ def devices(options: argparse.Namespace) -> int:
             reasons = f" ({'; '.join(row['reasons'])})" if row["reasons"] else ""
             print(f"{row['device']:24} {row['readiness'] + reasons:32} {row['name']}, {row['model']}")
         if lab.stop:
-            print(f"The lab's emergency stop is engaged by {lab.stop['by'] or 'unknown'}: {lab.stop['reason']}")
+            print(
+                f"The lab's emergency stop is engaged by {lab.stop['by'] or 'unknown'}: {lab.stop['reason']}"
+            )
         return 0
 
     return _with_lab(options, work)
@@ -82,7 +84,7 @@ def _parameters(words: list[str], task: dict[str, Any]) -> dict[str, Any]:
         if not equals or not name:
             raise Misconfigured(f"{word!r} is not name=value")
         told = task.get("parameters", {}).get(name, {}).get("type")
-        if told == "string" or told == ["string", "null"]:
+        if told in ("string", ["string", "null"]):
             found[name] = text
         else:
             try:
@@ -103,7 +105,11 @@ class _Progress:
     def show(self, message: dict[str, Any]) -> None:
         """Show one message of progress."""
         percent = message.get("percent")
-        parts = [message["status"], f"{percent:.0f} %" if percent is not None else "", message.get("message", "")]
+        parts = [
+            message["status"],
+            f"{percent:.0f} %" if percent is not None else "",
+            message.get("message", ""),
+        ]
         line = f"{message['task']}: " + " ".join(part for part in parts if part)
         if self._quiet or line == self._last:
             return
@@ -139,29 +145,30 @@ def stop(options: argparse.Namespace) -> int:
             _print(options, await lab[options.device].call("emergency_stop", {"reason": options.reason}))
             return 0
         waiting = {name for name in lab if lab[name].reachable}
-        watcher = asyncio.ensure_future(_confirmed(lab, waiting))
+        proofs = asyncio.ensure_future(_proofs(lab, waiting))
         await asyncio.sleep(0)  # it listens before the stop is said
         stop_id = await lab.engage_stop(options.reason)
-        await asyncio.wait([watcher], timeout=CONFIRM_WITHIN)
-        if options.json:
-            print(json.dumps({"stop_id": stop_id, "not_confirmed": sorted(waiting)}))
+        await asyncio.wait([proofs], timeout=CONFIRM_WITHIN)
         for name in sorted(waiting):
             print(f"{name} has NOT confirmed the stop", file=sys.stderr)
-        if not options.json:
+        if options.json:
+            print(json.dumps({"stop_id": stop_id, "not_confirmed": sorted(waiting)}))
+        else:
             print("The lab is stopped. `lab2mqtt reset` releases it.")
         return EXIT_FAILED if waiting else 0
 
-    async def _confirmed(lab: Lab, waiting: set[str]) -> None:
-        async for name, kind, message in lab.watch():
-            if kind == "event" and message.get("event_type") == STOPPED and message.get("confirmed"):
-                waiting.discard(name)
-                if not options.json:
-                    took = (message["stopped_at"] - message["received_at"]) * 1000
-                    print(f"{name} stopped within {took:.0f} ms")
-            if not waiting:
-                return
-
     return _with_lab(options, work)
+
+
+async def _proofs(lab: Lab, waiting: set[str]) -> None:
+    """Tell on stderr of each device that has stopped, and take it out of those that are waited for."""
+    async for name, kind, message in lab.watch():
+        if kind == "event" and message.get("event_type") == STOPPED and message.get("confirmed"):
+            waiting.discard(name)
+            took = (message["stopped_at"] - message["received_at"]) * 1000
+            print(f"{name} stopped within {took:.0f} ms", file=sys.stderr)
+        if not waiting:
+            return
 
 
 def reset(options: argparse.Namespace) -> int:
@@ -219,11 +226,15 @@ def forget(options: argparse.Namespace) -> int:
         if name in lab.devices and lab[name].reachable:
             bridge = lab[name].description.get("bridge")
             raise Misconfigured(
-                f"{name} is online and would be announced again; take it out of the configuration of {bridge} first"
+                f"{name} is online and would be announced again; first take it out of what {bridge} runs"
             )
         known = name in lab.devices
-        topics = [wire.device_topic(lab.base, name, kind) for kind in ("description", "status", "state", "command")]
-        await lab.clear([*topics, wire.discovery_topic(options.discovery or wire.DEFAULT_DISCOVERY, lab.base, name)])
+        topics = [
+            wire.device_topic(lab.base, name, kind) for kind in ("description", "status", "state", "command")
+        ]
+        await lab.clear(
+            [*topics, wire.discovery_topic(options.discovery or wire.DEFAULT_DISCOVERY, lab.base, name)]
+        )
         hint = "" if known else f" (it was not known{near(name, lab.devices)})"
         _print(options, {"forgotten": name} if options.json else f"{name} is forgotten{hint}")
         return 0

@@ -65,7 +65,9 @@ def fault(options: argparse.Namespace) -> int:
     link = demo["links"].get(options.device, options.device)
     if not Path(f"{link}.control").exists():
         known = demo["links"]
-        return _wrong(Misconfigured(f"no simulated device {options.device!r}{near(options.device, known)} runs here"))
+        return _wrong(
+            Misconfigured(f"no simulated device {options.device!r}{near(options.device, known)} runs here")
+        )
     request = {"fault": options.fault, "on": not options.off} if options.fault else {"status": True}
     answer = control(Path(link), **request)
     print(json.dumps(answer, indent=2))

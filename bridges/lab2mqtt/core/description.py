@@ -8,7 +8,7 @@ from typing import Any
 from lab2mqtt import wire
 from lab2mqtt.core.device import Device
 from lab2mqtt.core.entities import (
-    BinarySensor,
+    Button,
     Commanding,
     Entity,
     Happening,
@@ -20,6 +20,9 @@ from lab2mqtt.core.entities import (
 )
 from lab2mqtt.core.house import STATE_KEYS, house_entities, house_tasks
 from lab2mqtt.core.parameters import Parameter, Schema, Setting, parameters_of
+
+# A driver that keeps a limit of its own ends the task first, and can tell how far it came.
+MARGIN = 2.0  # s
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def bind(device: Device[Any], driver: type, settings: object) -> dict[str, Bound
         method = getattr(driver, task.method)
         one = BoundTask(task.name, task.effect, _summary(method), parameters_of(method, settings))
         limit = task.timeout
-        one.timeout = getattr(settings, limit.name) if isinstance(limit, Setting) else limit
+        one.timeout = getattr(settings, limit.name) + MARGIN if isinstance(limit, Setting) else limit
         one.method, one.link, one.returns = task.method, task.link, _returns(method)
         bound[task.name] = one
     return bound
@@ -140,6 +143,8 @@ def _entity(entity: Entity[Any], tasks: Mapping[str, BoundTask]) -> dict[str, ob
         told["availability"] = "bridge"
     if isinstance(entity, Readable):
         told["attributes"] = list(entity.attributes)
+        if entity.read is None and isinstance(entity, Commanding) and not isinstance(entity, Button):
+            told["stateless"] = True
     match entity:
         case Sensor():
             number = bool(entity.unit) and not entity.state_class
@@ -152,10 +157,12 @@ def _entity(entity: Entity[Any], tasks: Mapping[str, BoundTask]) -> dict[str, ob
         case Happening():
             told["event_types"] = list(entity.event_types)
         case Commanding():
-            told |= {"task": entity.task, "parameter": entity.parameter, "parameters": dict(entity.parameters)}
+            told |= {
+                "task": entity.task,
+                "parameter": entity.parameter,
+                "parameters": dict(entity.parameters),
+            }
             told |= _from_parameter(entity, tasks[entity.task])
-        case BinarySensor():
-            pass
     return {key: value for key, value in told.items() if value not in ("", None, [], {})}
 
 

@@ -17,12 +17,12 @@ class Task:
 
     Attributes:
         name: The word on the wire.
-        run: The driver's method, the same word by default. Its hints are the parameters, the first paragraph
-            of its docstring is the description.
+        run: The driver's method, the same word by default. Its hints are the parameters, the first
+            paragraph of its docstring is the description.
         effect: ``read`` touches nothing and runs at once beside others; ``set`` changes a value; ``move``
             moves hardware.
-        timeout: Seconds that a run may take unless the command says otherwise; a ``Setting`` names the setting
-            that holds them.
+        timeout: Seconds that a run may take unless the command says otherwise; a ``Setting`` names the
+            setting that holds them.
         link: ``open`` makes the connection to the instrument, ``close`` ends it until it is opened again.
     """
 
@@ -49,8 +49,7 @@ class Device(Generic[S]):
         name: What a person calls one.
         manufacturer: Who makes it.
         product: The model's name as the maker writes it.
-        driver: ``module:Class``, loaded only where the device runs. The class takes ``settings`` (a dataclass)
-            and may take ``state`` (a path of its own, or None); it has ``open``, ``close`` and ``read``.
+        driver: ``module:Class`` of a ``core.driver.Driver``, loaded only where the device runs.
         entities: What Home Assistant shows.
         tasks: What it does.
         stop: The driver's method that stops all motion at once. Called past everything, from a thread of its

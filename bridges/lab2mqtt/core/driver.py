@@ -5,10 +5,11 @@ from typing import Protocol
 
 
 class Driver(Protocol):
-    """A plain class that speaks one instrument's language. It never retries, never logs errors, knows no MQTT.
+    """A plain class that speaks one instrument's language. It never logs errors and knows no MQTT.
 
-    It is made as ``Driver(settings, state)``: its settings dataclass, and the path of a file that is its own to
-    keep between runs (None: nothing is kept). Its methods block, and are called in threads, or are coroutines.
+    It is made as ``Driver(settings, state)``: its settings dataclass, and the path of a file that is its own
+    to keep between runs (None: nothing is kept). Its methods block, and are called in threads, or are
+    coroutines.
     """
 
     def open(self) -> None:
@@ -31,4 +32,4 @@ class Driver(Protocol):
         """
 
     def info(self) -> Mapping[str, object]:
-        """What the instrument tells of itself once opened: ``product``, ``serial``, ``sw_version``, ``hw_version``."""
+        """What it tells of itself once opened: ``product``, ``serial``, ``sw_version``, ``hw_version``."""

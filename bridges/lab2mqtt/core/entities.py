@@ -1,15 +1,14 @@
 """The entities that a device can have: what Home Assistant shows of it and lets people do.
 
-Each is data. ``key`` is the entity's key in the state object and never changes; ``read`` takes the value out of
-the driver's snapshot. What commands binds to a task and one parameter of it, and takes its choices and limits
-from that parameter, so that they are typed once.
+Each is data. ``key`` is the entity's key in the state object and never changes; ``read`` takes the value out
+of the driver's snapshot. What commands binds to a task and one parameter of it, and takes its choices and
+limits from that parameter, so that they are typed once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 import re
 from typing import Any, ClassVar, Generic, Literal, TypeVar
-
 
 S = TypeVar("S")
 

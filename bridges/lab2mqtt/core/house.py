@@ -18,7 +18,7 @@ STATE_KEYS = ("readiness", "readiness_reasons", "connected", "emergency_stop", "
 
 def house_entities(device: Device[Any]) -> tuple[Entity[Any], ...]:
     """The entities that stand beside the device's own."""
-    pause = (
+    pause: tuple[Entity[Any], ...] = (
         (
             Button("pause", "Pause", task="pause", icon="mdi:pause"),
             Button("resume", "Resume", task="resume", icon="mdi:play"),
@@ -60,7 +60,9 @@ def house_entities(device: Device[Any]) -> tuple[Entity[Any], ...]:
     )
 
 
-_REASON = Parameter(name="reason", type="string", required=False, longest=255, description="Why, for the record.")
+_REASON = Parameter(
+    name="reason", type="string", required=False, longest=255, description="Why, for the record."
+)
 _REQUEST_ID = Parameter(
     name="request_id",
     type="string",
@@ -74,7 +76,11 @@ HOUSE_TASKS: dict[str, tuple[str, str, tuple[Parameter, ...]]] = {
     "cancel": ("stop", "End a running or waiting task in an orderly way.", (_REQUEST_ID,)),
     "pause": ("stop", "Hold the running task where it is.", ()),
     "resume": ("move", "Go on with the paused task.", ()),
-    "emergency_stop": ("stop", "Stop all motion of this device now, and refuse more until reset.", (_REASON,)),
+    "emergency_stop": (
+        "stop",
+        "Stop all motion of this device now, and refuse more until reset.",
+        (_REASON,),
+    ),
     "reset_emergency_stop": ("set", "Release this device's emergency stop. Moves nothing.", ()),
 }
 

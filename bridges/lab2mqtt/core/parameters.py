@@ -1,7 +1,7 @@
 """What a task or a setting takes: read once from type hints, checked, and published as JSON Schema.
 
-A parameter is an ordinary argument with an ordinary hint. Limits, choices and units are told in ``Annotated``;
-the words come from the docstring's ``Args:`` section:
+A parameter is an ordinary argument with an ordinary hint. Limits, choices and units are told in
+``Annotated``; the words come from the docstring's ``Args:`` section:
 
     def move_to_angle(self, angle: Annotated[float, Range(0, 360), Unit("°")]) -> Arrival:
 
@@ -72,6 +72,13 @@ _TYPES: dict[object, str] = {
     Any: "any",
     object: "any",
 }
+_CLASSES: dict[str, type | tuple[type, ...]] = {
+    "any": object,
+    "boolean": bool,
+    "string": str,
+    "array": (list, tuple),
+    "object": dict,
+}
 _WORDS = {
     "integer": "a whole number",
     "number": "a number",
@@ -135,26 +142,30 @@ class Parameter:
         """
         if value is None and self.nullable:
             return None
-        if not _is_type(value, self.type):
+        known = not self.choices or any(_same(value, choice) for choice in self.choices)
+        if not _is_type(value, self.type) or not known:
             raise vol.Invalid(f"{show(value)} is not {self.allowed}")
-        if self.choices and not any(_same(value, choice) for choice in self.choices):
-            raise vol.Invalid(f"{show(value)} is not {self.allowed}")
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            value = int(value) if self.type == "integer" else value
-            if self.type == "number":
-                value = float(value)
-            low, high = self.minimum, self.maximum
-            if (low is not None and value < low) or (high is not None and value > high):
-                raise vol.Invalid(f"{show(value)} is out of range: {self.allowed}")
-        if isinstance(value, str) and not self.choices:
-            too_long = self.longest is not None and len(value) > self.longest
-            if too_long or len(value) < self.shortest:
-                raise vol.Invalid(f"{show(value)} has {len(value)} characters: {self.allowed}")
-            if self.pattern and not re.fullmatch(self.pattern, value):
-                raise vol.Invalid(f"{show(value)} is not {self.allowed}")
         if isinstance(value, (list, tuple)) and self.items:
             return [self.items.check(item) for item in value]
+        if isinstance(value, str):
+            return self._check_text(value)
+        if self.type in ("integer", "number"):
+            return self._check_number(typing.cast("float", value))
         return value
+
+    def _check_text(self, value: str) -> str:
+        too_long = self.longest is not None and len(value) > self.longest
+        if too_long or len(value) < self.shortest:
+            raise vol.Invalid(f"{show(value)} has {len(value)} characters: {self.allowed}")
+        if self.pattern and not re.fullmatch(self.pattern, value):
+            raise vol.Invalid(f"{show(value)} is not {self.allowed}")
+        return value
+
+    def _check_number(self, value: float) -> float:
+        low, high = self.minimum, self.maximum
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise vol.Invalid(f"{show(value)} is out of range: {self.allowed}")
+        return int(value) if self.type == "integer" else float(value)
 
     def json_schema(self) -> dict[str, object]:
         """The parameter as JSON Schema, plus ``unit``."""
@@ -224,8 +235,28 @@ def _default(default: object, owner: object, name: str) -> object:
     return field.default_factory() if callable(field.default_factory) else default
 
 
-def _parameter(hint: object, settings: object, where: str, **known: Any) -> Parameter:  # noqa: ANN401 - fields
+def _parameter(hint: object, settings: object, where: str, **known: Any) -> Parameter:  # noqa: ANN401
     """One hint, with whatever ``Annotated`` says about it."""
+    bare, notes, nullable = _unwrap(hint, where)
+    origin = typing.get_origin(bare)
+    if origin is Literal:
+        known["choices"] = typing.get_args(bare)
+        bare = type(known["choices"][0])
+    elif origin in (list, tuple, Sequence):
+        known["items"] = _parameter(typing.get_args(bare)[0], settings, where, name=known["name"])
+        bare = list
+    elif origin is dict:
+        bare = dict
+    kind = _TYPES.get(bare)
+    if kind is None:
+        raise TypeError(f"{where}: {bare} has no JSON type")
+    for note in notes:
+        known |= _noted(note, settings, where)
+    return Parameter(type=kind, nullable=nullable, **known)
+
+
+def _unwrap(hint: object, where: str) -> tuple[object, tuple[object, ...], bool]:
+    """A hint without ``Annotated`` and ``| None``: the type, what was noted, whether null is allowed."""
     notes: tuple[object, ...] = ()
     nullable = False
     while True:
@@ -235,36 +266,25 @@ def _parameter(hint: object, settings: object, where: str, **known: Any) -> Para
             notes += tuple(more)
         elif origin in (typing.Union, types.UnionType):
             alternatives = [one for one in typing.get_args(hint) if one is not type(None)]
-            nullable = len(alternatives) < len(typing.get_args(hint))
             if len(alternatives) != 1:
                 raise TypeError(f"{where}: {hint} is more than one type")
-            hint = alternatives[0]
+            hint, nullable = alternatives[0], True
         else:
-            break
-    if origin is Literal:
-        choices = typing.get_args(hint)
-        known |= {"choices": choices}
-        hint = type(choices[0])
-    if origin in (list, tuple, Sequence):
-        item = typing.get_args(hint)[0]
-        known |= {"items": _parameter(item, settings, where, name=known["name"])}
-        hint = list
-    kind = _TYPES.get(origin if origin is dict else hint)
-    if kind is None:
-        raise TypeError(f"{where}: {hint} has no JSON type")
-    for note in notes:
-        match note:
-            case Range(minimum, maximum):
-                known |= {"minimum": _resolve(minimum, settings), "maximum": _resolve(maximum, settings)}
-            case Choices(of):
-                known |= {"choices": tuple(_resolve(of, settings) or ())}
-            case Unit(name):
-                known |= {"unit": name}
-            case Text(longest, shortest, pattern):
-                known |= {"longest": longest, "shortest": shortest, "pattern": pattern}
-            case _:
-                raise TypeError(f"{where}: {note!r} says nothing that a schema knows")
-    return Parameter(type=kind, nullable=nullable, **known)
+            return hint, notes, nullable
+
+
+def _noted(note: object, settings: object, where: str) -> dict[str, Any]:
+    """What one note says, as fields of a parameter."""
+    match note:
+        case Range(minimum, maximum):
+            return {"minimum": _resolve(minimum, settings), "maximum": _resolve(maximum, settings)}
+        case Choices(of):
+            return {"choices": tuple(_resolve(of, settings) or ())}
+        case Unit(name):
+            return {"unit": name}
+        case Text(longest, shortest, pattern):
+            return {"longest": longest, "shortest": shortest, "pattern": pattern}
+    raise TypeError(f"{where}: {note!r} says nothing that a schema knows")
 
 
 def _resolve(limit: Any, settings: object) -> Any:  # noqa: ANN401 - a limit of any kind
@@ -339,20 +359,11 @@ class Schema:
 
 def _is_type(value: object, kind: str) -> bool:
     """JSON's types: true is no number, 3.0 is an integer, what is not finite is nothing."""
-    match kind:
-        case "any":
-            return True
-        case "boolean":
-            return isinstance(value, bool)
-        case "string":
-            return isinstance(value, str)
-        case "array":
-            return isinstance(value, (list, tuple))
-        case "object":
-            return isinstance(value, dict)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return False
-    return kind == "number" or float(value).is_integer()
+    if kind in ("integer", "number"):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            return False
+        return kind == "number" or float(value).is_integer()
+    return isinstance(value, _CLASSES[kind])
 
 
 def _same(value: object, choice: object) -> bool:

@@ -32,7 +32,12 @@ DEVICE: "Device[Snapshot]" = Device(
             read=lambda now: now.active_hotel,
         ),
         Sensor(
-            "position", "Position", unit="°", precision=1, icon="mdi:angle-acute", read=lambda now: now.position
+            "position",
+            "Position",
+            unit="°",
+            precision=1,
+            icon="mdi:angle-acute",
+            read=lambda now: now.position,
         ),
         Number(
             "target",
@@ -62,7 +67,9 @@ DEVICE: "Device[Snapshot]" = Device(
             task="activate_plate",
             parameter="plate",
         ),
-        Sensor("plates", "Plates", icon="mdi:tray-full", state_class="measurement", read=lambda now: now.plates),
+        Sensor(
+            "plates", "Plates", icon="mdi:tray-full", state_class="measurement", read=lambda now: now.plates
+        ),
         BinarySensor("torque", "Torque", icon="mdi:lock", category="diagnostic", read=lambda now: now.torque),
         Sensor(
             "temperature",

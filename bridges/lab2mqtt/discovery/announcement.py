@@ -22,8 +22,8 @@ def announce(
         description: The device's description.
         base: The base topic.
         version: Of the software that announces.
-        gone: Components that were announced once and are no more, with their platforms: Home Assistant removes
-            one only when it is told its platform and nothing else.
+        gone: Components that were announced once, with their platforms: Home Assistant removes one only when
+            it is told its platform and nothing else. Those that live still are left alone.
 
     Returns:
         The payload for ``wire.discovery_topic``. A pure function: the same description, the same message.
@@ -39,9 +39,7 @@ def announce(
         "topic": wire.device_topic(base, device_id, "status"),
         "value_template": "{{ value_json.status }}",
     }
-    components: dict[str, dict[str, Any]] = {
-        key: {"platform": platform} for key, platform in (gone or {}).items() if key not in description["entities"]
-    }
+    components: dict[str, dict[str, Any]] = {}
     for key, entity in description["entities"].items():
         platform = entity["platform"]
         object_id = f"{device_id}_{key}".replace("-", "_")
@@ -63,6 +61,8 @@ def announce(
         components[key] = component
         for event_type in entity.get("event_types", ()):
             components[f"on_{event_type}"] = trigger(event_type, topics)
+    for key, platform in (gone or {}).items():
+        components.setdefault(key, {"platform": platform})
     return {
         "device": _device(description, node),
         "origin": {"name": ORIGIN, **({"sw_version": version} if version else {})},
@@ -71,7 +71,7 @@ def announce(
 
 
 def components_of(payload: Mapping[str, Any]) -> dict[str, str]:
-    """The components of a device message that live, with their platforms; what is only removed is left out."""
+    """The components of a device message that live, with their platforms."""
     return {key: one["platform"] for key, one in payload["components"].items() if len(one) > 1}
 
 

@@ -36,7 +36,9 @@ def command_template(entity: Mapping[str, Any], value: str = "value | tojson") -
         entity: The entity in the description.
         value: What is written for the value, as a template expression.
     """
-    parameters = [f"{json.dumps(name)}: {json.dumps(fixed)}" for name, fixed in entity.get("parameters", {}).items()]
+    parameters = [
+        f"{json.dumps(name)}: {json.dumps(fixed)}" for name, fixed in entity.get("parameters", {}).items()
+    ]
     if parameter := entity.get("parameter"):
         parameters.append(f"{json.dumps(parameter)}: {{{{ {value} }}}}")
     return (
@@ -49,6 +51,8 @@ def command_template(entity: Mapping[str, Any], value: str = "value | tojson") -
 
 
 def _state(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
+    if entity.get("stateless"):
+        return {}
     fields: Fields = {"state_topic": topics.state, "value_template": value_template(key)}
     if attributes := entity.get("attributes"):
         chosen = ", ".join(f"{json.dumps(name)}: value_json[{json.dumps(name)}]" for name in attributes)
@@ -78,7 +82,8 @@ def _sensor(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
         fields["value_template"] = (
             f"{{% set value = {text} %}}"
             "{{ None if value is none else "
-            "((value | join(', ')) if value is iterable and value is not string else (value | string))[:255] }}"
+            "((value | join(', ')) if value is iterable and value is not string"
+            " else (value | string))[:255] }}"
         )
     return fields
 
@@ -117,16 +122,18 @@ def _select(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
 def _switch(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
     told = {"payload_on": "ON", "payload_off": "OFF", "state_on": "ON", "state_off": "OFF"}
     command = _command(entity, topics, "(value == 'ON') | tojson")
-    return _state(key, entity, topics) | command | told | {"value_template": _on_off(key)}
+    fields = _state(key, entity, topics)
+    return fields | command | told | ({"value_template": _on_off(key)} if fields else {})
 
 
 def _text(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
-    fields = _state(key, entity, topics) | _command(entity, topics)
+    fields = _state(key, entity, topics)
+    if fields:
+        value = f"value_json[{json.dumps(key)}]"
+        # A text has no way to be unknown; empty is the nearest.
+        fields["value_template"] = f"{{{{ '' if {value} is none else {value} }}}}"
     fields |= {"min": entity.get("minimum", 0), "max": min(entity.get("maximum", 255), 255)}
-    value = f"value_json[{json.dumps(key)}]"
-    # A text has no way to be unknown; empty is the nearest.
-    fields["value_template"] = f"{{{{ '' if {value} is none else {value} }}}}"
-    return fields | ({"pattern": entity["pattern"]} if "pattern" in entity else {})
+    return fields | _command(entity, topics) | ({"pattern": entity["pattern"]} if "pattern" in entity else {})
 
 
 def _button(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:

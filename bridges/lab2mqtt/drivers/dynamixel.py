@@ -210,7 +210,7 @@ class Dynamixel:
         except (Garbled, NoAnswer):
             return ask()
 
-    def _exchange(  # noqa: PLR0913 - what a packet is made of
+    def _exchange(
         self,
         instruction: int,
         parameters: bytes,

@@ -51,7 +51,7 @@ http:
 """
 
 
-def prepare(  # noqa: PLR0913, each is one setting
+def prepare(
     folder: Path, core: Path, port: int, *, open_door: bool, extra_yaml: str, links: Mapping[str, Path]
 ) -> None:
     """Write the folder, new or used before.
@@ -96,6 +96,8 @@ def move_broker(folder: Path, broker: BrokerAddress) -> None:
         for entry in stored["data"]["entries"]:
             if entry["domain"] == "mqtt":
                 entry["data"].update(broker=broker.host, port=broker.port)
+                if broker.protocol:
+                    entry["data"]["protocol"] = broker.protocol
         path.write_text(json.dumps(stored))
 
 

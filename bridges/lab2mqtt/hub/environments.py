@@ -165,7 +165,8 @@ def _python(release: Release, say: Say) -> Path:
     try:
         run([*uv(), "python", "install", release.asks_for], "uv python install", say, environment())
     except HubError as error:
-        reasons.append(str(error))
+        # Of the chain of causes that uv prints, the last says it: no such host, no such version, …
+        reasons.append(f"uv cannot download one ({str(error).splitlines()[-1].removeprefix('  cause: ')})")
     else:
         for candidate in _found(release):
             if _fits(candidate, release):

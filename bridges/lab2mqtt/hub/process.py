@@ -37,7 +37,7 @@ class HomeAssistant(Api):
         say: Takes lines on the way.
     """
 
-    def __init__(  # noqa: PLR0913, each is one setting
+    def __init__(
         self,
         venv: Path,
         folder: Path,

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable, Iterable
 import logging
-import random
 from pathlib import Path
+import random
 from typing import Any
 
 from lab2mqtt import __version__, wire

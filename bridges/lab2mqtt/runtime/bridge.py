@@ -165,7 +165,9 @@ class Bridge:
             "timestamp": int(self._clock()),
             "uptime_s": int(self._clock() - self._started),
             "devices": len(self.workers),
-            "queued": {device_id: worker.queued for device_id, worker in self.workers.items() if worker.queued},
+            "queued": {
+                device_id: worker.queued for device_id, worker in self.workers.items() if worker.queued
+            },
             "commands_done": sum(worker.done for worker in workers),
             "commands_failed": sum(worker.failed for worker in workers),
             "messages_dropped": self._dropped,
@@ -200,7 +202,9 @@ class Bridge:
             elif message.payload:
                 self._drop(message.topic, error.message)
             return
-        engaged = stop["engaged"] and (self._latches.lab.get(message.topic) or {}).get("stop_id") != stop["stop_id"]
+        engaged = (
+            stop["engaged"] and (self._latches.lab.get(message.topic) or {}).get("stop_id") != stop["stop_id"]
+        )
         if engaged:
             for worker in self.workers.values():
                 worker.stop_now(stop, received)

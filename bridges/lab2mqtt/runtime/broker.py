@@ -1,6 +1,7 @@
 """The embedded broker: amqtt, for the demo and tests. On loopback only; it is no broker for a lab.
 
-It speaks MQTT 3.1.1, and expires no keep-alive: the will of a client that hangs is never sent (docs/performance.md).
+It speaks MQTT 3.1.1, and expires no keep-alive: the will of a client that hangs is never sent
+(docs/performance.md).
 """
 
 import asyncio

@@ -29,7 +29,9 @@ class Calls:
             self._methods[name] = (method, inspect.iscoroutinefunction(method), takes_run)
         return self._methods[name]
 
-    async def __call__(self, name: str, arguments: dict[str, Any] | None = None, run: TaskRun | None = None) -> Any:  # noqa: ANN401
+    async def __call__(
+        self, name: str, arguments: dict[str, Any] | None = None, run: TaskRun | None = None
+    ) -> Any:  # noqa: ANN401
         """Call a method by the name that the declaration gives.
 
         Raises:
@@ -86,5 +88,3 @@ class Calls:
         """Let go of the threads; one that hangs is left to itself."""
         if self._threads:
             self._threads.shutdown(wait=False, cancel_futures=True)
-
-

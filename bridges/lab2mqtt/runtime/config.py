@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 import importlib
+import inspect
 import os
 from pathlib import Path
 import pkgutil
-from typing import Annotated, Any, TypeVar
 import typing
+from typing import Annotated, Any, TypeVar
 
 from lab2mqtt import devices, wire
 from lab2mqtt.core.description import BoundTask, Instance, bind
@@ -134,7 +135,8 @@ def load_driver(device: Device[Any]) -> tuple[type, type]:
     """Load the driver's class, and the dataclass of its settings."""
     module, _, name = device.driver.partition(":")
     driver: type = getattr(importlib.import_module(module), name)
-    return driver, typing.get_type_hints(driver.__init__)["settings"]
+    constructor = inspect.getattr_static(driver, "__init__")
+    return driver, typing.get_type_hints(constructor)["settings"]
 
 
 def default_state(bridge: str) -> Path:
@@ -163,16 +165,14 @@ def load(file: Path) -> Config:
             source.wrong((key,), f"{key} {show(value)} is not {allowed}")
     bridge = getattr(top, "bridge", "")
     broker = _broker(source, file)
-    found = []
-    for device_id in source.data.get("devices") or {} if isinstance(source.data.get("devices"), dict) else ():
-        device = _device(source, str(device_id), bridge)
-        if device:
-            found.append(device)
+    listed = source.data.get("devices")
+    devices = [_device(source, str(name), bridge) for name in (listed if isinstance(listed, dict) else ())]
     source.raise_problems()
     if top is None or broker is None:  # a problem, which has been raised
         raise Misconfigured(f"{file}: incomplete")
     state = (file.parent / top.state) if top.state else default_state(bridge)
-    return Config(bridge, broker, tuple(found), top.base, top.discovery, top.stop_topic, state)
+    found = tuple(device for device in devices if device)
+    return Config(bridge, broker, found, top.base, top.discovery, top.stop_topic, state)
 
 
 def make_device(
@@ -191,8 +191,13 @@ def make_device(
     return _made(device_id, bridge, told, device, driver, settings_type(**_tuples(checked)))
 
 
-def _made(  # noqa: PLR0913 - what a device is made of
-    device_id: str, bridge: str, told: DeviceSettings, device: Device[Any], driver: type, settings: Any  # noqa: ANN401
+def _made(
+    device_id: str,
+    bridge: str,
+    told: DeviceSettings,
+    device: Device[Any],
+    driver: type,
+    settings: Any,  # noqa: ANN401
 ) -> DeviceConfig:
     instance = Instance(device_id, told.name or device.name, bridge, told.area, told.simulated)
     return DeviceConfig(device, instance, driver, settings, bind(device, driver, settings))
@@ -213,7 +218,7 @@ def _device(source: YamlFile, device_id: str, bridge: str) -> DeviceConfig | Non
         return None
     device = load_device(told.model)
     driver, settings_type = load_driver(device)
-    settings = _section(source, (*path, "settings"), settings_type)
+    settings: Any = _section(source, (*path, "settings"), settings_type)
     if settings is None:
         return None
     if told.simulated and not device.simulator:
@@ -229,7 +234,7 @@ def _broker(source: YamlFile, file: Path) -> Broker | None:
     settings = _section(source, ("broker",), BrokerSettings)
     if settings is None:
         return None
-    password = None
+    password: str | None = None
     if settings.password_env:
         password = os.environ.get(settings.password_env)
         if password is None:
@@ -240,7 +245,9 @@ def _broker(source: YamlFile, file: Path) -> Broker | None:
             password = (file.parent / settings.password_file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or error
-            source.wrong(("broker", "password_file"), f"broker.password_file {settings.password_file!r}: {why}")
+            source.wrong(
+                ("broker", "password_file"), f"broker.password_file {settings.password_file!r}: {why}"
+            )
     port = settings.port or (8883 if settings.tls else 1883)
     return Broker(settings.host, port, settings.username, password, settings.tls, settings.ca_file)
 
@@ -259,7 +266,11 @@ def _section(source: YamlFile, path: KeyPath, shape: type[T]) -> T | None:
     checked, wrong = _schema_of(shape, where or "the file").problems({str(k): v for k, v in values.items()})
     for key, text in wrong.items():
         source.wrong((*path, key), f"{where}.{text}" if where and key in _names(shape) else text)
-    return None if wrong else shape(**_tuples(checked))
+    try:
+        return None if wrong else shape(**_tuples(checked))
+    except Misconfigured as error:  # what no single key shows
+        source.wrong(path, f"{where}: {error}")
+        return None
 
 
 def _schema_of(shape: type, owner: str) -> Schema:
@@ -273,5 +284,3 @@ def _names(shape: type) -> set[str]:
 def _tuples(values: dict[str, object]) -> dict[str, Any]:
     """Settings are frozen; so are their lists."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-
-

@@ -5,15 +5,18 @@ from collections.abc import Awaitable, Callable, Mapping
 import contextlib
 import logging
 import random
+import time
 from typing import Any
 
 from lab2mqtt.core.device import Device
-from lab2mqtt.core.errors import LabError
+from lab2mqtt.core.errors import LabError, Unreachable
 from lab2mqtt.runtime.calls import Calls
 
 _LOGGER = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 5.0  # s between two attempts to open
+OPEN_WITHIN = 15.0  # s
+READ_WITHIN = 5.0  # s; what has not answered by then is as good as gone
 
 
 class Instrument:
@@ -24,7 +27,7 @@ class Instrument:
         problem: Why it does not, in words.
         snapshot: The last reading; None when there is none.
         info: What it told of itself when it was opened.
-        busy: Whether a task moves it, so that it is read more often.
+        measured_at: When that was, in seconds since the epoch.
         wanted: Whether it is to be connected; the task ``disconnect`` clears it.
     """
 
@@ -35,6 +38,7 @@ class Instrument:
         calls: Calls,
         on_open: Callable[[], Awaitable[None]],
         on_reading: Callable[[], None],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Prepare; ``run`` connects.
 
@@ -44,12 +48,15 @@ class Instrument:
             calls: Its driver.
             on_open: Awaited after the driver has opened and before anybody may use it.
             on_reading: Called after each reading, and when the instrument is lost.
+            clock: Seconds since the epoch.
         """
         self._name = name
         self._device = device
         self._call = calls
         self._on_open = on_open
         self._on_reading = on_reading
+        self._clock = clock
+        self._often = False
         self._soon = asyncio.Event()
         self._one_reading = asyncio.Lock()
         self.link_lock = asyncio.Lock()
@@ -57,7 +64,7 @@ class Instrument:
         self.problem = ""
         self.snapshot: object = None
         self.info: Mapping[str, object] = {}
-        self.busy = False
+        self.measured_at = 0.0
         self.wanted = True
 
     async def run(self) -> None:
@@ -68,7 +75,7 @@ class Instrument:
                 continue
             if not self.reachable:
                 await self._open_for_ever()
-            interval = self._device.poll_busy if self.busy else self._device.poll
+            interval = self._device.poll_busy if self._often else self._device.poll
             await self._rest(interval.total_seconds())
             if self.reachable:
                 with contextlib.suppress(LabError):  # told by ``read`` itself
@@ -78,6 +85,12 @@ class Instrument:
         """Do not wait for the next regular reading."""
         self._soon.set()
 
+    def read_often(self, *, often: bool) -> None:
+        """Read as while a task moves it, or as at rest."""
+        self._often = often
+        if often:
+            self._soon.set()
+
     async def read(self) -> None:
         """Measure now.
 
@@ -86,7 +99,7 @@ class Instrument:
         """
         async with self._one_reading:
             try:
-                self.snapshot = await self._call("read")
+                await self._measure()
             except LabError as error:
                 await self._lose(str(error))
                 raise
@@ -99,8 +112,8 @@ class Instrument:
     async def opened(self) -> None:
         """Take note that the driver is connected."""
         self.info = await self._call("info")
-        self.snapshot = await self._call("read")
         await self._on_open()
+        await self._measure()
         if self.problem:
             _LOGGER.info("%s answers again", self._name)
         self.reachable, self.problem, self.wanted = True, "", True
@@ -113,21 +126,39 @@ class Instrument:
 
     async def _open_for_ever(self) -> None:
         longest = 0.25
-        while self.wanted and not self.reachable:
+        while self.wanted:
             try:
                 async with self.link_lock:
-                    if self.wanted and not self.reachable:
-                        await self._call("open")
+                    if self.wanted:
+                        await self._within(OPEN_WITHIN, "open")
                         await self.opened()
-                return
             except LabError as error:
                 self._complain(str(error))
             except Exception as error:
                 _LOGGER.exception("%s: opening failed", self._name)
                 self._complain(f"opening failed: {error}")
+            else:
+                return
             await self._call("close")
             await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - no secret
             longest = min(2 * longest, LONGEST_PAUSE)
+
+    async def _measure(self) -> None:
+        began = self._clock()
+        self.snapshot = await self._within(READ_WITHIN, "read")
+        self.measured_at = began
+
+    async def _within(self, seconds: float, method: str) -> object:
+        """Call a method of the driver that must not hang.
+
+        Raises:
+            Unreachable: It does.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._call(method)
+        except TimeoutError as error:
+            raise Unreachable(f"no answer within {seconds:g} s") from error
 
     async def _lose(self, why: str) -> None:
         if self.reachable:

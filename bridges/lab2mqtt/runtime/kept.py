@@ -23,7 +23,7 @@ class Kept:
             return {}
         content = json.loads(self._file.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
-            raise ValueError(f"{self._file} holds no JSON object")
+            raise ValueError(f"{self._file} holds no JSON object")  # noqa: TRY004 - the file's fault
         return content
 
     def write(self, content: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """The link to the broker: the only module that imports aiomqtt.
 
-aiomqtt makes and ends the connection. Messages are taken in paho's own callback and written out once per turn of
-the loop, because a task, an event and a time-out for each message cost more than all the rest of a command
-(docs/performance.md).
+aiomqtt makes and ends the connection. Messages are taken in paho's own callback and written out once per
+turn of the loop, because a task, an event and a time-out for each message cost more than all the rest of a
+command (docs/performance.md).
 """
 
 import asyncio
@@ -15,7 +15,8 @@ import os
 import random
 import socket
 import ssl
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 import uuid
 
@@ -26,6 +27,8 @@ _LOGGER = logging.getLogger(__name__)
 # Nagle's algorithm on one side and delayed acknowledgements on the other cost 44 ms each way.
 _NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux only
+
+_REFUSED = 128  # MQTT's mark of a subscription that failed
 
 # A hung broker or network is noticed, and our will is sent, after one and a half times this.
 KEEPALIVE = 15  # s
@@ -52,7 +55,9 @@ class Broker:
 
     @classmethod
     def parse(cls, url: str) -> "Broker":
-        """Read ``mqtt://user:password@host:port`` or ``mqtts://…``; the password may come from LAB2MQTT_PASSWORD.
+        """Read ``mqtt://user:password@host:port`` or ``mqtts://…``.
+
+        A password may come from the environment instead, as LAB2MQTT_PASSWORD.
 
         Raises:
             ValueError: It is no such address.
@@ -119,17 +124,19 @@ class Link(aiomqtt.Client):
         self._all_acknowledged = asyncio.Event()
         self._all_acknowledged.set()
 
-    async def __aenter__(self) -> "Link":
+    async def __aenter__(self) -> Self:
         try:
             await super().__aenter__()
         except aiomqtt.MqttError as error:
             raise BrokerError(str(error)) from error
         return self
 
-    async def __aexit__(self, *exc_info: Any) -> None:  # noqa: ANN401 - as the parent has it
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         # A link that is lost has nothing to say goodbye to.
         with contextlib.suppress(aiomqtt.MqttError):
-            await super().__aexit__(*exc_info)
+            await super().__aexit__(kind, error, trace)
 
     async def listen(self, topics: list[tuple[str, int]]) -> None:
         """Subscribe to topics, each with its QoS, and wait until the broker has them.
@@ -140,11 +147,11 @@ class Link(aiomqtt.Client):
         if not topics:
             return
         try:
-            granted = await self.subscribe(topics)
+            granted: Any = await self.subscribe(topics)  # numbers, or with MQTT 5 reason codes
         except aiomqtt.MqttError as error:
             raise BrokerError(str(error)) from error
         for (topic, _), code in zip(topics, granted, strict=False):
-            if getattr(code, "value", code) >= 128:  # noqa: PLR2004 - MQTT's mark of a failure
+            if (code if isinstance(code, int) else code.value) >= _REFUSED:
                 raise BrokerError(f"the broker does not let us subscribe to {topic}")
 
     def send(self, topic: str, payload: str | bytes, qos: int, *, retain: bool) -> None:
@@ -177,7 +184,7 @@ class Link(aiomqtt.Client):
 
     # aiomqtt's callbacks, where ours is the shorter way.
 
-    def _on_message(self, client: Any, userdata: Any, message: Any) -> None:  # noqa: ANN401, ARG002 - paho's form
+    def _on_message(self, client: Any, userdata: Any, message: Any) -> None:  # noqa: ANN401, ARG002
         try:
             self._handle(Message(message.topic, message.payload, message.retain))
         except Exception:
@@ -204,7 +211,7 @@ class Link(aiomqtt.Client):
             self._end(error)
 
     def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ANN401, ARG002
-        # paho connects in a thread of its own; from then on everything is in the loop, where waking it is waste.
+        # paho connects in a thread; from then on everything is in the loop, where waking it is waste.
         soon = self._loop.call_soon if self._connected.done() else self._loop.call_soon_threadsafe
         soon(self._write, client, sock)
 
@@ -219,7 +226,6 @@ class Link(aiomqtt.Client):
     def _end(self, error: Exception) -> None:
         if not self._disconnected.done():
             self._disconnected.set_exception(BrokerError(str(error)))
-
 
 
 class Connection:
@@ -329,8 +335,8 @@ class Connection:
     def publish(self, topic: str, payload: str | bytes, *, qos: int = 1, retain: bool = False) -> None:
         """Publish, or keep it for the next link.
 
-        Without a link QoS 0 is dropped (it is worth something only now), and so is what is retained: ``on_up``
-        says that anew. QoS 1 waits.
+        Without a link QoS 0 is dropped (it is worth something only now), and so is what is retained:
+        ``on_up`` says that anew. QoS 1 waits.
         """
         if self._link:
             self._link.send(topic, payload, qos, retain=retain)
@@ -344,7 +350,7 @@ class Connection:
 
 
 def _pauses() -> Iterator[float]:
-    """Seconds between attempts: doubling, each with full jitter so that a hundred bridges do not knock at once."""
+    """Seconds between attempts: doubling, with jitter, so that not all bridges knock at once."""
     longest = 0.25
     while True:
         yield random.uniform(longest / 4, longest)  # noqa: S311 - no secret

@@ -20,7 +20,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
 
 
 def run_until_signal(work: Coroutine[Any, Any, None]) -> None:
-    """Run until SIGTERM or SIGINT, let the work end in order, then go, whatever thread may hang in an instrument.
+    """Run until SIGTERM or SIGINT, let the work end in order, then go, whatever thread may hang.
 
     Raises:
         Exception: Whatever ended the work by itself.

@@ -33,8 +33,16 @@ class Latches:
             kept = self._kept.read()
             self._lab, self._devices = dict(kept.get("lab", {})), dict(kept.get("devices", {}))
         except (OSError, ValueError, TypeError) as error:
-            _LOGGER.error("%s cannot be read (%s): the lab counts as stopped until it is released", file, error)
-            self._lab[topic] = wire.stop_message(True, "unreadable", "bridge", "its record cannot be read", 0)
+            _LOGGER.error(
+                "%s cannot be read (%s): the lab counts as stopped until it is released", file, error
+            )
+            self._lab[topic] = wire.stop_message(
+                engaged=True,
+                stop_id="unreadable",
+                by="bridge",
+                reason="its record cannot be read",
+                timestamp=0,
+            )
 
     @property
     def lab(self) -> Mapping[str, dict[str, Any]]:
@@ -77,3 +85,10 @@ class Latches:
             self._kept.write({"lab": self._lab, "devices": self._devices})
         except OSError as error:
             _LOGGER.error("The emergency stop holds, but would not survive a restart: %s", error)
+
+
+def told(stop: Mapping[str, Any]) -> str:
+    """A stop in words."""
+    by = f" by {stop['by']}" if stop["by"] else ""
+    reason = f" ({stop['reason']})" if stop["reason"] else ""
+    return f"emergency stop engaged{by}{reason}"
