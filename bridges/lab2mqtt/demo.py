@@ -111,10 +111,7 @@ class _Demo:
         """
         began = time.monotonic()
         release = None if self._options.no_hub else environments.best_hub(_say)
-        program = self._mosquitto(release) if release else None
-        if release and program is None and release is environments.NEWEST:
-            _say("Without a mosquitto the hub is the older one: the newest wants MQTT 5, which amqtt lacks.")
-            release = environments.OLDEST
+        program = self._mosquitto() if release else None
         venv = environments.install(release.version, _say) if release else None
 
         installed = time.monotonic()
