@@ -75,7 +75,7 @@ def bind(device: Device[Any], driver: type, settings: object) -> dict[str, Bound
         TypeError: A method has a parameter that has no schema.
         AttributeError: The driver lacks a method that the declaration names.
     """
-    bound = {name: BoundTask(name, *told) for name, told in house_tasks(device).items()}
+    bound: dict[str, BoundTask] = {}
     for task in device.tasks:
         method = getattr(driver, task.method)
         one = BoundTask(task.name, task.effect, _summary(method), parameters_of(method, settings))
@@ -83,7 +83,7 @@ def bind(device: Device[Any], driver: type, settings: object) -> dict[str, Bound
         one.timeout = getattr(settings, limit.name) + MARGIN if isinstance(limit, Setting) else limit
         one.method, one.link, one.returns = task.method, task.link, _returns(method)
         bound[task.name] = one
-    return bound
+    return bound | {name: BoundTask(name, *told) for name, told in house_tasks(device).items()}
 
 
 def entities_of(device: Device[Any]) -> tuple[Entity[Any], ...]:
@@ -190,7 +190,7 @@ def _from_parameter(entity: Commanding[Any], task: BoundTask) -> dict[str, objec
             return {
                 "minimum": parameter.shortest,
                 "maximum": parameter.longest if parameter.longest is not None else 255,
-                "pattern": parameter.pattern,
+                "pattern": parameter.published_pattern,
             }
     return {}
 

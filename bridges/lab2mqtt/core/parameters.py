@@ -11,8 +11,8 @@ A limit that only the configuration knows is named by its setting: ``Choices(Set
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 import inspect
-import math
 import re
+import sys
 import types
 import typing
 from typing import Any, Literal
@@ -22,6 +22,8 @@ import voluptuous as vol
 from lab2mqtt.core.errors import Refused
 from lab2mqtt.core.run import Run
 from lab2mqtt.core.words import near, show
+
+_LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,11 @@ class Parameter:
             words += f" that matches {self.pattern}"
         return words
 
+    @property
+    def published_pattern(self) -> str:
+        """The pattern as JSON Schema and Home Assistant need it, who search where we match the whole."""
+        return f"^(?:{self.pattern})$" if self.pattern else ""
+
     def check(self, value: object) -> object:
         """Return the value as the driver gets it.
 
@@ -175,8 +182,9 @@ class Parameter:
         known: dict[str, object] = {
             "description": self.description,
             "unit": self.unit,
-            "enum": list(self.choices),
-            "pattern": self.pattern,
+            # In JSON Schema a type of null does not add null to an enum.
+            "enum": [*self.choices, None] if self.choices and self.nullable else list(self.choices),
+            "pattern": self.published_pattern,
             "minLength": self.shortest,
             "items": self.items.json_schema() if self.items else None,
         }
@@ -288,7 +296,9 @@ def _noted(note: object, settings: object, where: str) -> dict[str, Any]:
 
 
 def _resolve(limit: Any, settings: object) -> Any:  # noqa: ANN401 - a limit of any kind
-    return getattr(settings, limit.name, None) if isinstance(limit, Setting) else limit
+    if not isinstance(limit, Setting):
+        return limit
+    return None if settings is None else getattr(settings, limit.name)
 
 
 def _descriptions(docstring: str | None, section: str) -> dict[str, str]:
@@ -360,7 +370,9 @@ class Schema:
 def _is_type(value: object, kind: str) -> bool:
     """JSON's types: true is no number, 3.0 is an integer, what is not finite is nothing."""
     if kind in ("integer", "number"):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return False
+        if not -_LARGEST <= value <= _LARGEST:  # nor is an integer that no float holds
             return False
         return kind == "number" or float(value).is_integer()
     return isinstance(value, _CLASSES[kind])

@@ -87,6 +87,15 @@ DEVICE: "Device[Snapshot]" = Device(
             category="diagnostic",
             read=lambda now: now.current,
         ),
+        Sensor(  # of a servo that does not measure its current
+            "load",
+            "Load",
+            unit="%",
+            icon="mdi:gauge",
+            category="diagnostic",
+            enabled=False,
+            read=lambda now: now.load,
+        ),
         Sensor(
             "voltage",
             "Voltage",

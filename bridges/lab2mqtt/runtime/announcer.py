@@ -16,6 +16,7 @@ _LOGGER = logging.getLogger(__name__)
 # Home Assistant skips components when a second device message comes while it still sets up the first.
 APART = 2.0  # s
 JITTER = 2.0  # s over which bridges spread when a hub is born
+REMEMBER_AFTER = 0.5  # s; a thousand devices announce themselves at once, and the file is written once
 
 RETAINED = ("description", "status", "state")
 
@@ -41,6 +42,7 @@ class Announcer:
         self._descriptions: dict[str, dict[str, Any]] = {}
         self._at: dict[str, float] = {}
         self._later: dict[str, asyncio.TimerHandle] = {}
+        self._keeping: asyncio.TimerHandle | None = None
         self._remembered: dict[str, Any] = {}
         try:
             self._remembered = self._kept.read()
@@ -77,12 +79,14 @@ class Announcer:
             if device_id not in living:
                 _LOGGER.info("%s is no longer here; its entities were withdrawn", device_id)
                 del self._remembered[device_id]
-        self._keep()
+                self._keep_soon()
 
     def close(self) -> None:
         """Announce nothing more."""
         for timer in self._later.values():
             timer.cancel()
+        if self._keeping:
+            self._keep()
 
     def _announce(self, device_id: str) -> None:
         if timer := self._later.pop(device_id, None):
@@ -105,13 +109,20 @@ class Announcer:
         }
         if now != before:
             self._remembered[device_id] = now
-            self._keep()
+            self._keep_soon()
 
     def _topics(self, device_id: str) -> list[str]:
         kinds = [wire.device_topic(self._base, device_id, kind) for kind in RETAINED]
         return [wire.discovery_topic(self._discovery, self._base, device_id), *kinds]
 
+    def _keep_soon(self) -> None:
+        if self._keeping is None:
+            self._keeping = asyncio.get_running_loop().call_later(REMEMBER_AFTER, self._keep)
+
     def _keep(self) -> None:
+        if self._keeping:
+            self._keeping.cancel()
+            self._keeping = None
         try:
             self._kept.write(self._remembered)
         except OSError as error:

@@ -52,16 +52,18 @@ class Calls:
         """Whether a method runs in the event loop, where it can be cancelled."""
         return self._method(name)[1]
 
-    async def past_everything(self, name: str) -> None:
+    def past_everything(self, name: str) -> "asyncio.Future[None]":
         """Call a method now, in a thread of its own, whatever else runs or hangs.
 
-        Raises:
-            Exception: Whatever the method raises.
+        The thread runs when this returns, so that nothing that the caller does next can delay it.
+
+        Returns:
+            Done when the method has returned; raises what it raised.
         """
         method, is_coroutine, _ = self._method(name)
         if is_coroutine:
-            await method()
-            return
+            running: asyncio.Future[None] = asyncio.ensure_future(method())
+            return running
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
 
@@ -79,10 +81,11 @@ class Calls:
                 method()
             except Exception as raised:  # noqa: BLE001 - handed to whoever waits
                 error = raised
-            loop.call_soon_threadsafe(settle, error)
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(settle, error)
 
         threading.Thread(target=work, name=f"{self._name}-stop", daemon=True).start()
-        await done
+        return done
 
     def close(self) -> None:
         """Let go of the threads; one that hangs is left to itself."""

@@ -10,7 +10,7 @@ import typing
 from typing import Annotated, Any, TypeVar
 
 from lab2mqtt import devices, wire
-from lab2mqtt.core.description import BoundTask, Instance, bind
+from lab2mqtt.core.description import BoundTask, Instance, bind, describe
 from lab2mqtt.core.device import Device
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.core.parameters import Range, Schema, parameters_of
@@ -103,6 +103,10 @@ class DeviceConfig:
     driver: type
     settings: Any
     tasks: dict[str, BoundTask]
+
+    def describe(self) -> dict[str, object]:
+        """What it is and can do, as far as is known without the instrument."""
+        return describe(self.device, self.tasks, self.instance)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ class Stopping:
             Done when the instrument has confirmed (true), or cannot be reached (false).
         """
         self.end()
-        self._task = asyncio.create_task(self._until_confirmed(stop, received))
+        first = self._calls.past_everything(self._method) if self._method else None
+        self._task = asyncio.create_task(self._until_confirmed(first, stop, received))
         return self._task
 
     def end(self) -> None:
@@ -78,11 +79,13 @@ class Stopping:
             await self._calls.past_everything(self._method)
             self._prove(stop, now, self._clock())
 
-    async def _until_confirmed(self, stop: Mapping[str, Any], received: float) -> bool:
+    async def _until_confirmed(
+        self, attempt: "asyncio.Future[None] | None", stop: Mapping[str, Any], received: float
+    ) -> bool:
         complaint = ""
-        while self._method:
+        while attempt:
             try:
-                await self._calls.past_everything(self._method)
+                await attempt
                 break
             except Exception as error:  # noqa: BLE001 - whatever it was, the next attempt may do it
                 if str(error) != complaint:
@@ -92,6 +95,7 @@ class Stopping:
                 if not self._instrument.reachable:
                     return False  # stopped as soon as it answers again
             await asyncio.sleep(AGAIN)
+            attempt = self._calls.past_everything(self._method)
         self._prove(stop, received, self._clock())
         self._instrument.read_soon()
         return True

@@ -1,0 +1,72 @@
+"""The documentation page of a model, made from its declaration, so that it cannot be wrong."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lab2mqtt.core.parameters import Parameter
+
+_EFFECTS = {
+    "read": "reads",
+    "set": "sets",
+    "move": "**moves**",
+    "stop": "stops",
+}
+
+
+def page(description: Mapping[str, Any], settings: Iterable[Parameter]) -> str:
+    """Write the page.
+
+    Args:
+        description: Of one device of the model, with its default settings.
+        settings: What a configuration may say of it.
+
+    Returns:
+        Markdown.
+    """
+    lines = [
+        f"# {description['name']}",
+        "",
+        f"Model `{description['kind']}`, by {description['manufacturer']}.",
+        "`script/docs` makes this page from its declaration.",
+        "",
+        "## Tasks",
+        "",
+        "| task | what it does | effect | parameters |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, task in description["tasks"].items():
+        told = "; ".join(_parameter(key, one, task["required"]) for key, one in task["parameters"].items())
+        lines.append(_row(f"`{name}`", task["description"], _EFFECTS[task["effect"]], told))
+    lines += ["", "## Entities", "", "| entity | in Home Assistant | key | |", "| --- | --- | --- | --- |"]
+    for key, entity in description["entities"].items():
+        more = [entity.get("category", ""), entity.get("unit", ""), _commands(entity)]
+        lines.append(
+            _row(entity["name"], entity["platform"], f"`{key}`", ", ".join(one for one in more if one))
+        )
+    lines += ["", "## Settings", "", "| setting | meaning | allowed | default |", "| --- | --- | --- | --- |"]
+    for setting in settings:
+        default = "" if setting.default is None else f"`{_plain(setting.default)}`"
+        lines.append(_row(f"`{setting.name}`", setting.description, setting.allowed, default))
+    return "\n".join([*lines, ""])
+
+
+def _parameter(name: str, schema: Mapping[str, Any], required: Iterable[str]) -> str:
+    allowed = ""
+    if "enum" in schema:
+        allowed = ": " + ", ".join(str(choice) for choice in schema["enum"] if choice is not None)
+    elif "minimum" in schema or "maximum" in schema:
+        low, high = schema.get("minimum", "…"), schema.get("maximum", "…")
+        allowed = f": {low} to {high} {schema.get('unit', '')}".rstrip()
+    return f"`{name}`{allowed}" + ("" if name in required else " (optional)")
+
+
+def _commands(entity: Mapping[str, Any]) -> str:
+    return f"calls `{entity['task']}`" if "task" in entity else ""
+
+
+def _plain(value: object) -> str:
+    return ", ".join(str(item) for item in value) if isinstance(value, tuple) else str(value)
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
