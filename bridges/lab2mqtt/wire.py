@@ -1,32 +1,30 @@
-"""The wire protocol, version 1: topics, message shapes, error codes and the rules that need no clock.
+"""THE protocol: topics, message shapes, error codes, and the rules that every part shares.
 
-Bridges, boards, scripts and the Home Assistant integration run this one file unchanged, so it stays within
-the Python that CPython and MicroPython share, and does no input or output. `docs/protocol.md` is the
-contract in words; `tests/vectors` holds it in cases that both interpreters run.
+Pure: no input, no output, no clock, no randomness. Written in the Python that CPython and MicroPython share,
+and copied byte for byte to boards. Times are seconds since the epoch. See docs/protocol.md.
 """
-# ruff: noqa: PLR2004 - the bare numbers are those of UTF-8 and JSON
+# ruff: noqa: PLR2004 - the bare numbers are those of UTF-8, JSON and MQTT
 
 import json
 import sys
 
-TYPE_CHECKING = False  # MicroPython has no typing; type checkers know this name
+TYPE_CHECKING = False  # MicroPython has no typing
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import Any
 
+    Json = Any
     Message = dict[str, Any]
 
 PROTOCOL = 1
 DEFAULT_BASE = "lab2mqtt"
 DEFAULT_DISCOVERY = "homeassistant"
-
-MAX_COMMAND = 65536  # bytes; a board states a smaller one in its description
-MAX_MESSAGE = 1048576  # bytes of everything else, such as a result with a curve in it
-MAX_DEPTH = 16  # arrays and objects inside each other
-MAX_NUMERAL = 64  # characters of one number; a double needs 24
-MAX_EXPIRY_AHEAD = 300  # s
+MAX_COMMAND = 65536  # bytes
+MAX_DEPTH = 16  # levels of nesting; a board has little stack
+MAX_EXPIRY_AHEAD = 300  # s; more means that the clocks disagree
 MAX_REQUEST_ID = 64  # characters
-MAX_NAME = 64  # characters of a task's name
-MAX_PERSON = 128  # characters of who issued, holds or stopped
+MAX_TASK = 64
+MAX_NAME = 128
+LONGEST_INTEGER = 300  # digits; a float ends there too
 
 ONLINE = "online"
 OFFLINE = "offline"
@@ -67,6 +65,7 @@ ERROR_CODES = (
     INTERRUPTED,
     NOT_ALLOWED,
 )
+
 READINESS = (
     "ready",
     "busy",
@@ -81,27 +80,22 @@ READINESS = (
     "maintenance",
 )
 EFFECTS = ("read", "set", "move", "stop")
-UNQUEUED_TASKS = ("cancel", "pause", "resume", "emergency_stop")
-COMMON_TASKS = (*UNQUEUED_TASKS, "reset_emergency_stop", "reserve", "release", "set_maintenance")
 PROGRESS = ("accepted", "running", "paused", "progress")
-DEVICE_KINDS = ("description", "status", "state", "command", "progress", "result", "event")
-BRIDGE_KINDS = ("status", "health", "claim")
-UNNAMED_STOP = "unnamed"  # the stop_id of a stop that brought none
 
-_MICROPYTHON = sys.implementation.name == "micropython"
-_ID_START = "abcdefghijklmnopqrstuvwxyz0123456789"
-_ID = _ID_START + "_-"
+_ID_FIRST = "abcdefghijklmnopqrstuvwxyz0123456789"
+_ID = _ID_FIRST + "_-"
 _NODE = _ID + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_RESERVED_IDS = ("bridge", "emergency_stop")
 
 
 class WireError(Exception):
-    """A message that breaks the contract, with what is needed to answer it.
+    """A message that breaks a rule.
 
     Attributes:
         code: One of ERROR_CODES.
-        message: What is wrong and what is allowed, for people.
-        request_id: The id to answer under, or None where none could be read.
-        task: The task that was asked for, or None.
+        message: What was wrong and what would be right.
+        request_id: The command's id, if it could be read: then it can be answered.
+        task: The command's task, if it could be read.
     """
 
     def __init__(
@@ -118,195 +112,203 @@ class WireError(Exception):
 
 
 def is_device_id(text: object) -> bool:
-    """Whether a device may be called this: a-z, 0-9, _ and -, at most 64, and no word the topics use."""
-    return is_bridge_id(text) and text not in ("bridge", "emergency_stop")
+    """Whether a text may name a device: a-z, 0-9, - and _, at most 64, and no word of the protocol."""
+    return is_bridge_id(text) and text not in _RESERVED_IDS
 
 
 def is_bridge_id(text: object) -> bool:
-    """Whether a bridge may be called this: a-z, 0-9, _ and -, at most 64, a letter or digit first."""
-    return isinstance(text, str) and 0 < len(text) <= 64 and text[0] in _ID_START and not text.strip(_ID)
-
-
-def is_base(text: object) -> bool:
-    """Whether topics may start with this: levels without wildcards, spaces or a dollar, none empty."""
-    if not isinstance(text, str) or not 0 < len(text) <= MAX_PERSON or not _printable(text):
+    """Whether a text may name a bridge: as a device, with no word forbidden."""
+    if not isinstance(text, str) or not 0 < len(text) <= 64 or text[0] not in _ID_FIRST:
         return False
-    return "" not in text.split("/") and not any(c in text for c in "+#$ ")
+    return all(letter in _ID for letter in text)
+
+
+def is_base(text: "Json") -> bool:
+    """Whether a text may stand before our topics: no empty level, no wildcard, no ``$`` in front."""
+    if not _is_text(text, MAX_NAME) or text[0] == "$" or "+" in text or "#" in text:
+        return False
+    return all(text.split("/"))
 
 
 def device_topic(base: str, device: str, kind: str) -> str:
-    """Topic of one of DEVICE_KINDS; `+` as the device subscribes to all of them."""
+    """The topic of a device: ``lab2mqtt/plate-resort/command``."""
     return base + "/" + device + "/" + kind
 
 
 def bridge_topic(base: str, bridge: str, kind: str) -> str:
-    """Topic of one of BRIDGE_KINDS; `+` as the bridge subscribes to all of them."""
+    """The topic of a bridge: ``lab2mqtt/bridge/bench-pi/status``."""
     return base + "/bridge/" + bridge + "/" + kind
 
 
-def emergency_stop_topic(base: str = DEFAULT_BASE) -> str:
-    """Topic that stops and releases the whole lab."""
+def emergency_stop_topic(base: str) -> str:
+    """The topic that stops the whole lab."""
     return base + "/emergency_stop"
 
 
 def discovery_topic(discovery: str, base: str, device: str) -> str:
-    """Topic on which Home Assistant learns of a device."""
-    # Its node ids take no slash, and a base may have one.
-    node = "".join([c if c in _NODE else "_" for c in base])
-    return discovery + "/device/" + node + "_" + device + "/config"
+    """The topic on which a device is announced to Home Assistant, whose node ids take no ``/``."""
+    node = "".join([letter if letter in _NODE else "_" for letter in base + "_" + device])
+    return discovery + "/device/" + node + "/config"
 
 
-def birth_topic(discovery: str = DEFAULT_DISCOVERY) -> str:
-    """Topic on which Home Assistant says `online` after a start."""
+def birth_topic(discovery: str) -> str:
+    """The topic on which Home Assistant says that it is there."""
     return discovery + "/status"
 
 
 def split_topic(base: str, topic: str) -> "tuple[str, str, str] | None":
-    """Tell whose topic this is: ("device", id, kind), ("bridge", id, kind), ("emergency_stop", "", "")."""
+    """What a topic is about: (``device`` or ``bridge``, id, kind), (``emergency_stop``, "", ""), or None."""
     if not topic.startswith(base + "/"):
         return None
     levels = topic[len(base) + 1 :].split("/")
     if levels == ["emergency_stop"]:
         return ("emergency_stop", "", "")
-    if len(levels) == 2 and is_device_id(levels[0]) and levels[1] in DEVICE_KINDS:
-        return ("device", levels[0], levels[1])
-    if len(levels) == 3 and levels[0] == "bridge" and is_bridge_id(levels[1]) and levels[2] in BRIDGE_KINDS:
+    if len(levels) == 3 and levels[0] == "bridge" and is_bridge_id(levels[1]) and levels[2]:
         return ("bridge", levels[1], levels[2])
+    if len(levels) == 2 and is_device_id(levels[0]) and levels[1]:
+        return ("device", levels[0], levels[1])
     return None
 
 
-# JSON
+# JSON, by the same strict rules everywhere
 
 
 def decode(payload: bytes, limit: int = MAX_COMMAND) -> object:
-    """Read a payload as strict JSON, with the same verdict on CPython and MicroPython.
+    """Read strict JSON.
+
+    Refused beside what JSON itself forbids: NaN and infinity, a number too large to be finite, an integer of
+    more than LONGEST_INTEGER digits, a key twice in one object, more than MAX_DEPTH levels, half a surrogate
+    pair, a byte order mark.
 
     Raises:
-        WireError: malformed. Beyond bad syntax these are refused: more than `limit` bytes, bad UTF-8, a byte
-            order mark, numbers that are not finite or integers past 64 bits, half a surrogate pair, a key
-            twice in one object, and more than MAX_DEPTH levels.
+        WireError: ``malformed``.
     """
     if len(payload) > limit:
-        _refuse("%d bytes are more than the %d allowed" % (len(payload), limit))
-    data = bytes(payload)
-    if not data:
-        _refuse("the payload is empty")
-    if data[:3] == b"\xef\xbb\xbf":
-        _refuse("the payload starts with a byte order mark")
-    if _MICROPYTHON:
-        return _read(data)
-    try:
-        value: object = _DECODER.decode(data.decode())
-    except UnicodeError:
-        _refuse("the payload is not UTF-8")
-    except (ValueError, RuntimeError) as error:  # the latter: nested past Python's own limit
-        _refuse("not JSON: %s" % error)
-    if b"\\ud" in data or b"\\uD" in data:
-        try:
-            _ENCODER.encode(value).encode()
-        except UnicodeError:
-            _refuse("not JSON: half a surrogate pair")
-    if data.count(b"[") + data.count(b"{") > MAX_DEPTH:
-        level, depth = [value], 0
-        while level := [v for v in level if isinstance(v, (dict, list))]:
-            depth += 1
-            if depth > MAX_DEPTH:
-                _refuse("nested more than %d deep" % MAX_DEPTH)
-            level = [v for box in level for v in (box.values() if isinstance(box, dict) else box)]
-    return value
+        raise WireError(MALFORMED, "%d bytes; at most %d are allowed" % (len(payload), limit))
+    payload = bytes(payload)
+    if not payload.strip(b" \t\r\n"):
+        raise WireError(MALFORMED, "empty; a JSON object is needed")
+    return _read_json(payload)
 
 
 def encode(message: object) -> str:
-    """Write a message as compact JSON.
+    """Write compact JSON that ``decode`` reads again, but for the size.
 
     Raises:
-        WireError: malformed, naming the place of what JSON or the contract cannot carry. Checked beforehand,
-            because MicroPython writes such a value anyway and the receiver would drop the message.
+        WireError: ``malformed``; the message holds what JSON cannot, and the text says where.
     """
-    _check(message, "", 1)
-    if _MICROPYTHON:
-        return json.dumps(message, separators=(",", ":"))
-    return _ENCODER.encode(message)
+    fault = _fault(message, MAX_DEPTH)
+    if fault:
+        raise WireError(MALFORMED, "%s %s" % (fault[0].lstrip(".") or "the message", fault[1]))
+    return _write_json(message)
 
 
 # Commands
 
 
-def command(  # noqa: PLR0913 - one argument per key of the message
+def command(
     task: str,
-    parameters: "Message | None" = None,
+    parameters: "dict[str, object] | None" = None,
     request_id: "str | None" = None,
     timestamp: "float | None" = None,
     timeout: "float | None" = None,
     expires_at: "float | None" = None,
     issued_by: "str | None" = None,
     reservation: "str | None" = None,
-) -> "Message":
-    """Make a command without the keys that are absent; `parameters` always stands there, as old devices need.
-
-    Raises:
-        WireError: malformed, as the receiver would answer.
-    """
-    message: Message = {"task": task, "parameters": {} if parameters is None else parameters}
-    for key, value in (
-        ("request_id", request_id),
-        ("timestamp", timestamp),
-        ("timeout", timeout),
-        ("expires_at", expires_at),
-        ("issued_by", issued_by),
-        ("reservation", reservation),
-    ):
-        if value is not None:
-            message[key] = value
-    _command(message)
+) -> "dict[str, object]":
+    """Make a command; what is None is left out."""
+    message: dict[str, object] = {"task": task, "parameters": parameters or {}}
+    optional = {
+        "request_id": request_id,
+        "timestamp": timestamp,
+        "timeout": timeout,
+        "expires_at": expires_at,
+        "issued_by": issued_by,
+        "reservation": reservation,
+    }
+    message.update({key: value for key, value in optional.items() if value is not None})
     return message
 
 
 def read_command(payload: bytes, limit: int = MAX_COMMAND) -> "Message":
-    """Read a command: all eight keys, None where absent or null (`parameters`: {}), unknown ones dropped.
+    """Read a command; what is absent or null is None, ``parameters`` is ``{}``.
 
     Raises:
-        WireError: malformed, with request_id and task where they could be read.
+        WireError: ``malformed``; with a request_id where one can be read, so that it can be answered.
     """
-    return _command(_object(payload, limit))
+    message = decode(payload, limit)
+    if not isinstance(message, dict):
+        raise WireError(MALFORMED, "a command is a JSON object, not " + _kind(message))
+    found: Message = {"request_id": None, "task": None}
+    try:
+        found["request_id"] = _text(message, "request_id", MAX_REQUEST_ID)
+        found["task"] = _text(message, "task", MAX_TASK, needed=True)
+        parameters = message.get("parameters")
+        if parameters is not None and not isinstance(parameters, dict):
+            raise _wrong("parameters", parameters, "an object")
+        found["parameters"] = parameters or {}
+        found["timestamp"] = _seconds(message, "timestamp")
+        found["timeout"] = _seconds(message, "timeout")
+        if found["timeout"] is not None and found["timeout"] <= 0:
+            raise _wrong("timeout", found["timeout"], "more than 0 seconds")
+        found["expires_at"] = _seconds(message, "expires_at")
+        found["issued_by"] = _text(message, "issued_by", MAX_NAME)
+        found["reservation"] = _text(message, "reservation", MAX_NAME)
+    except WireError as error:
+        error.request_id, error.task = found["request_id"], found["task"]
+        raise
+    return found
 
 
 def check_expiry(command: "Message", now: "float | None", moves: bool = True) -> None:  # noqa: FBT001, FBT002
-    """Refuse a command that comes too late, by the receiver's clock in s since the epoch, None if not set.
+    """Refuse a command that comes too late.
+
+    Args:
+        command: As read_command gives it.
+        now: The receiver's clock; None when it is not set.
+        moves: Whether the task moves hardware.
 
     Raises:
-        WireError: expired; the message states both clocks.
+        WireError: ``expired``, with both clocks.
     """
-    until = command["expires_at"]
-    if until is None:
+    expires_at = command["expires_at"]
+    if expires_at is None:
         return
+    why = ""
     if now is None:
-        if not moves:
-            return
-        why = "the clock here is not set, so a motion that expires (at %s) is refused" % until
-    elif now > until:
-        why = "expired: valid until %s, and the clock here says %s" % (until, now)
-    elif until - now > MAX_EXPIRY_AHEAD:
-        why = "valid until %s, more than %d s ahead of the clock here, which says %s; check both clocks" % (
-            until,
-            MAX_EXPIRY_AHEAD,
-            now,
+        if moves:
+            why = (
+                "the receiver's clock is not set, so it cannot know whether the command expired at %s"
+                % _clock(expires_at)
+            )
+    elif now > expires_at:
+        why = "expired: good until %s by the sender's clock, now %s by the receiver's" % (
+            _clock(expires_at),
+            _clock(now),
         )
-    else:
-        return
-    raise WireError(EXPIRED, why, command["request_id"], command["task"])
+    elif expires_at - now > MAX_EXPIRY_AHEAD:
+        why = (
+            "expires_at %s is more than %d s ahead of the receiver's clock, %s: one of the clocks is wrong"
+            % (
+                _clock(expires_at),
+                MAX_EXPIRY_AHEAD,
+                _clock(now),
+            )
+        )
+    if why:
+        raise WireError(EXPIRED, why, command["request_id"], command["task"])
 
 
 def same_content(one: "Message", other: "Message") -> bool:
-    """Whether two commands of one id ask for the same: 1 equals 1.0, but True does not equal 1."""
-    return one["task"] == other["task"] and _same(one.get("parameters") or {}, other.get("parameters") or {})
+    """Whether two commands of one id ask for the same; 1 and 1.0 are the same number, true is none."""
+    return one["task"] == other["task"] and _same(one["parameters"], other["parameters"])
 
 
 # Answers
 
 
-def success(request_id: str, task: str, result: object, timestamp: "float | None") -> "Message":
-    """Make the result of a task that went well."""
+def success(request_id: str, task: str, result: object, timestamp: float) -> "dict[str, object]":
+    """The result of a task that was done."""
     return {
         "request_id": request_id,
         "task": task,
@@ -316,12 +318,10 @@ def success(request_id: str, task: str, result: object, timestamp: "float | None
     }
 
 
-def failure(
-    request_id: str, task: "str | None", code: str, message: str, timestamp: "float | None"
-) -> "Message":
-    """Make the result of a task that failed or was refused; `code` is one of ERROR_CODES."""
+def failure(request_id: str, task: str, code: str, message: str, timestamp: float) -> "dict[str, object]":
+    """The result of a command that was refused, or of a task that was not done."""
     if code not in ERROR_CODES:
-        _refuse("error_code: %s is no code of the protocol" % _short(code))
+        raise ValueError("unknown error code " + code)
     return {
         "request_id": request_id,
         "task": task,
@@ -332,355 +332,556 @@ def failure(
     }
 
 
-def replayed(result: "Message") -> "Message":
-    """Copy a stored result for sending it again."""
-    again = result.copy()
+def replayed(result: "dict[str, object]") -> "dict[str, object]":
+    """A stored result, sent again."""
+    again = dict(result)
     again["replayed"] = True
     return again
 
 
-def read_result(payload: bytes, limit: int = MAX_MESSAGE) -> "Message":
-    """Read a result, also an older device's; further keys stay.
-
-    Always there: request_id, task, status, result, error, error_code, timestamp, replayed. A failure without
-    a code, or with one unknown here, is a device_error.
-    """
-    message = _object(payload, limit)
-    _required(message, "request_id", MAX_REQUEST_ID)
-    message["task"] = _text(message, "task", MAX_NAME)
-    _choice(message, "status", ("success", "error"))
-    message["timestamp"] = _number(message, "timestamp")
-    message["replayed"] = message.get("replayed") is True
-    if message["status"] == "success":
-        message["result"] = message.get("result")
-        message["error"] = message["error_code"] = None
-        return message
-    error = message.get("error")
-    message["result"] = None
-    message["error"] = (
-        error if isinstance(error, str) else "no reason given" if error is None else _short(error)
-    )
-    if message.get("error_code") not in ERROR_CODES:
-        message["error_code"] = DEVICE_ERROR
-    return message
-
-
-def progress(  # noqa: PLR0913 - one argument per key of the message
+def progress(
     request_id: str,
     task: str,
     status: str,
-    timestamp: "float | None",
+    timestamp: float,
     percent: "float | None" = None,
     message: "str | None" = None,
-) -> "Message":
-    """Make a report on a command under way; `status` is one of PROGRESS, `percent` 0 to 100."""
-    report: Message = {"request_id": request_id, "task": task, "status": status, "timestamp": timestamp}
+) -> "dict[str, object]":
+    """How far a command is: it waits (accepted), runs, is paused, or made progress."""
+    if status not in PROGRESS:
+        raise ValueError("unknown progress " + status)
+    told: dict[str, object] = {
+        "request_id": request_id,
+        "task": task,
+        "status": status,
+        "timestamp": timestamp,
+    }
     if percent is not None:
-        report["percent"] = percent
+        told["percent"] = percent
     if message is not None:
-        report["message"] = message
-    _progress(report)
-    return report
+        told["message"] = message
+    return told
+
+
+def read_result(payload: bytes) -> "Message":
+    """Read a result; one of the older dialect has no code and no clock.
+
+    Raises:
+        WireError: It is none.
+    """
+    message = _read_object(payload)
+    if not isinstance(message.get("request_id"), str) or message.get("status") not in ("success", "error"):
+        raise WireError(MALFORMED, "a result has a request_id and the status success or error")
+    if message["status"] == "error":
+        why = message.get("error") or "failed without a reason"
+        message["error"] = why if isinstance(why, str) else _write_json(why)
+        if message.get("error_code") not in ERROR_CODES:
+            message["error_code"] = DEVICE_ERROR
+    return message
 
 
 def read_progress(payload: bytes) -> "Message":
-    """Read a report: request_id, task, status, timestamp, percent, message; further keys stay."""
-    message = _object(payload, MAX_COMMAND)
-    _progress(message)
-    for key in ("percent", "message", "timestamp", "task"):
-        message[key] = message.get(key)
+    """Read a message of progress.
+
+    Raises:
+        WireError: It is none.
+    """
+    message = _read_object(payload)
+    if not isinstance(message.get("request_id"), str) or message.get("status") not in PROGRESS:
+        raise WireError(MALFORMED, "progress has a request_id and one of the status " + ", ".join(PROGRESS))
+    percent = message.get("percent")
+    if percent is not None and not _is_number(percent):
+        raise WireError(MALFORMED, "percent %s is not a number" % _show(percent))
     return message
+
+
+def event(event_type: str, timestamp: float, **data: object) -> "dict[str, object]":
+    """Something that happened."""
+    told: dict[str, object] = {"event_type": event_type, "timestamp": timestamp}
+    told.update(data)
+    return told
 
 
 # Presence
 
 
 def status(
-    device_id: str, state: str, timestamp: "float | None", bridge: "str | None", tasks: "list[str]"
-) -> "Message":
-    """Make a device's status, ONLINE or OFFLINE; `bridge` is None for a device with its own connection."""
+    device_id: str, state: str, timestamp: float, bridge: "str | None", tasks: "list[str]"
+) -> "dict[str, object]":
+    """Whether a device can be reached; the older dialect has the same without ``bridge``."""
     return {
         "device_id": device_id,
         "status": state,
         "timestamp": timestamp,
         "bridge": bridge,
-        "data": {"tasks": list(tasks)},
+        "data": {"tasks": tasks},
     }
+
+
+def bridge_status(state: str, instance: str, timestamp: float, **more: object) -> "dict[str, object]":
+    """Whether a bridge is there; also its will."""
+    told: dict[str, object] = {"status": state, "instance": instance, "timestamp": timestamp}
+    told.update(more)
+    return told
 
 
 def read_status(payload: bytes) -> "Message":
-    """Read a device's status: device_id, status, timestamp, bridge, tasks; only status must be there."""
-    message = _object(payload, MAX_MESSAGE)
-    _choice(message, "status", (ONLINE, OFFLINE))
-    data = message.get("data")
-    if data is not None and not isinstance(data, dict):
-        _refuse("data: %s is no object" % _short(data))
-    tasks = data.get("tasks") if data else None
-    if tasks is not None and not (isinstance(tasks, list) and all(isinstance(t, str) for t in tasks)):
-        _refuse("data.tasks: %s is no list of names" % _short(tasks))
-    return {
-        "device_id": _text(message, "device_id", MAX_PERSON),
-        "status": message["status"],
-        "timestamp": _number(message, "timestamp"),
-        "bridge": _text(message, "bridge", MAX_NAME),
-        "tasks": tasks or [],
-    }
+    """Read a device's or a bridge's status.
 
-
-def bridge_status(state: str, instance: str, timestamp: "float | None", **more: object) -> "Message":
-    """Make a bridge's status, also its last will; `instance` tells two processes of one bridge apart."""
-    more.update({"status": state, "instance": instance, "timestamp": timestamp})
-    return more
-
-
-def read_bridge_status(payload: bytes) -> "Message":
-    """Read a bridge's status: status, instance, timestamp; further keys stay."""
-    message = _object(payload, MAX_MESSAGE)
-    _choice(message, "status", (ONLINE, OFFLINE))
-    message["instance"] = _text(message, "instance", MAX_PERSON)
-    message["timestamp"] = _number(message, "timestamp")
+    Raises:
+        WireError: It is none.
+    """
+    message = _read_object(payload)
+    if message.get("status") not in (ONLINE, OFFLINE):
+        raise WireError(MALFORMED, "a status is online or offline, not " + _show(message.get("status")))
     return message
 
 
-def event(event_type: str, timestamp: "float | None", **data: object) -> "Message":
-    """Make an event of a device."""
-    data.update({"event_type": event_type, "timestamp": timestamp})
-    return data
+read_bridge_status = read_status
 
 
-def claim(instance: str) -> "Message":
-    """Make the question of a starting bridge: does another process hold this bridge's name?"""
-    return {"claim": "ask", "instance": instance}
+def claim(instance: str) -> "dict[str, object]":
+    """The question whether somebody else runs this bridge."""
+    return {"instance": instance}
 
 
-def claim_answer(instance: str, asker: str, **who: object) -> "Message":
-    """Make the answer of the process that holds the name; `who` says where it runs."""
-    who.update({"claim": "held", "instance": instance, "asker": asker})
-    return who
+def claim_answer(instance: str, asker: str, **who: object) -> "dict[str, object]":
+    """The answer of the one who does."""
+    told: dict[str, object] = {"instance": instance, "asker": asker}
+    told.update(who)
+    return told
 
 
 def read_claim(payload: bytes) -> "Message":
-    """Read a question or an answer: claim ("ask" or "held"), instance, asker; further keys stay."""
-    message = _object(payload, MAX_COMMAND)
-    _choice(message, "claim", ("ask", "held"))
-    _required(message, "instance", MAX_PERSON)
-    if message["claim"] == "held":
-        _required(message, "asker", MAX_PERSON)
-    else:
-        message["asker"] = None
+    """Read a question or an answer; only the answer has an ``asker``.
+
+    Raises:
+        WireError: It is neither.
+    """
+    message = _read_object(payload)
+    for key in ("instance", "asker"):
+        value = message.get(key)
+        if not _is_text(value, MAX_NAME) and (key == "instance" or value is not None):
+            raise WireError(MALFORMED, "a claim names its %s, not %s" % (key, _show(value)))
     return message
 
 
-# Emergency stop
+# The emergency stop
 
 
-def stop_message(
-    engaged: bool,  # noqa: FBT001 - a key of the message
-    stop_id: str,
-    by: "str | None",
-    reason: "str | None",
-    timestamp: "float | None",
-) -> "Message":
-    """Make the message that stops the lab, or releases the stop of this id."""
+def stop_message(engaged: bool, stop_id: str, by: str, reason: str, timestamp: float) -> "dict[str, object]":  # noqa: FBT001
+    """Stop the lab, or release the stop of that id."""
     return {"engaged": engaged, "stop_id": stop_id, "by": by, "reason": reason, "timestamp": timestamp}
 
 
 def read_stop(payload: bytes) -> "Message":
-    """Read a stop or a release: engaged, stop_id, by, reason, timestamp.
-
-    A stop is taken whatever its other keys hold: what cannot be read is None, and a stop without a readable
-    id is UNNAMED_STOP.
+    """Read a stop or a release. Who stops need give nothing but ``"engaged": true``.
 
     Raises:
-        WireError: malformed; neither stops nor releases. So is a release that names no stop.
+        WireError: It is neither; nothing is released by it.
     """
-    message = _object(payload, MAX_COMMAND)
+    message = _read_object(payload)
     engaged = message.get("engaged")
     if engaged is not True and engaged is not False:
-        _refuse("engaged: %s is neither true nor false" % _short(engaged))
-    if not engaged:
-        _required(message, "stop_id", MAX_REQUEST_ID)
-    when = message.get("timestamp")
-    return {
-        "engaged": engaged,
-        "stop_id": _readable(message.get("stop_id"), MAX_REQUEST_ID) or UNNAMED_STOP,
-        "by": _readable(message.get("by"), MAX_PERSON),
-        "reason": _readable(message.get("reason"), MAX_COMMAND),
-        "timestamp": when if _is_number(when) else None,
-    }
+        raise WireError(MALFORMED, "engaged %s is not true or false" % _show(engaged))
+    stop_id = message.get("stop_id")
+    if not _is_text(stop_id, MAX_NAME):
+        if not engaged:
+            raise WireError(MALFORMED, "a release names the stop_id that it releases, not " + _show(stop_id))
+        stop_id = "unnamed"
+    found = {"engaged": engaged, "stop_id": stop_id}
+    for key in ("by", "reason"):
+        value = message.get(key)
+        found[key] = value[:255] if isinstance(value, str) else ""
+    timestamp = message.get("timestamp")
+    found["timestamp"] = timestamp if _is_number(timestamp) else 0
+    return found
 
 
-def latch(engaged_stop: "Message | None", message: "Message") -> "Message | None":
-    """Tell which stop is latched after a message that read_stop gave, or None.
+def latch(engaged: "dict[str, object] | None", message: "dict[str, object]") -> "dict[str, object] | None":
+    """The stop that is engaged after a message: the one rule of the latch.
 
-    A repeat changes nothing. A further stop takes the place of the first, as it does on the retained topic:
-    only its id releases from then on. A release of any other id releases nothing.
+    A stop engages, and the newest is the one to release. The same stop again changes nothing. A release lets
+    go only of the stop that it names.
+
+    Args:
+        engaged: The stop engaged before, or None.
+        message: As read_stop gives it.
     """
-    known = engaged_stop is not None and engaged_stop["stop_id"] == message["stop_id"]
     if message["engaged"]:
-        return engaged_stop if known else message
-    return None if known else engaged_stop
+        return engaged if engaged and engaged["stop_id"] == message["stop_id"] else message
+    return None if engaged and engaged["stop_id"] == message["stop_id"] else engaged
 
 
-# What the messages are checked with
+# Parts
 
 
-def _refuse(message: str) -> "NoReturn":
-    raise WireError(MALFORMED, message)
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _object(payload: bytes, limit: int) -> "Message":
-    message = decode(payload, limit)
+def _read_object(payload: bytes) -> "Message":
+    message = decode(payload)
     if not isinstance(message, dict):
-        _refuse("%s is no JSON object" % _short(message))
+        raise WireError(MALFORMED, "a message is a JSON object, not " + _kind(message))
     return message
 
 
-def _command(message: "Message") -> "Message":
-    try:
-        request_id = _text(message, "request_id", MAX_REQUEST_ID)
-        task = _required(message, "task", MAX_NAME)
-        parameters = message.get("parameters")
-        if parameters is None:
-            parameters = {}
-        elif not isinstance(parameters, dict):
-            _refuse("parameters: %s is no object" % _short(parameters))
-        timeout = _number(message, "timeout")
-        if timeout is not None and timeout <= 0:
-            _refuse("timeout: %s is not more than 0 s" % _short(timeout))
-        return {
-            "request_id": request_id,
-            "task": task,
-            "parameters": parameters,
-            "timestamp": _number(message, "timestamp"),
-            "timeout": timeout,
-            "expires_at": _number(message, "expires_at"),
-            "issued_by": _text(message, "issued_by", MAX_PERSON),
-            "reservation": _text(message, "reservation", MAX_PERSON),
-        }
-    except WireError as error:
-        error.request_id = _readable(message.get("request_id"), MAX_REQUEST_ID)
-        error.task = _readable(message.get("task"), MAX_NAME)
-        raise
+def _wrong(key: str, value: object, allowed: str) -> WireError:
+    return WireError(MALFORMED, "%s %s is not %s" % (key, _show(value), allowed))
 
 
-def _progress(message: "Message") -> None:
-    _required(message, "request_id", MAX_REQUEST_ID)
-    _text(message, "task", MAX_NAME)
-    _choice(message, "status", PROGRESS)
-    _number(message, "timestamp")
-    percent = _number(message, "percent")
-    if percent is not None and not 0 <= percent <= 100:
-        _refuse("percent: %s is not 0 to 100" % _short(percent))
-    text = message.get("message")
-    if text is not None and not isinstance(text, str):
-        _refuse("message: %s is no text" % _short(text))
-
-
-def _printable(text: str) -> bool:
-    # Not isprintable(): MicroPython has no Unicode tables, and both must agree.
-    for c in text:  # noqa: SIM110 - a generator costs three times as much
-        if c < " " or "\x7f" <= c <= "\x9f":
-            return False
-    return True
-
-
-def _readable(value: object, longest: int) -> "str | None":
-    return value if isinstance(value, str) and 0 < len(value) <= longest and _printable(value) else None
-
-
-def _text(message: "Message", key: str, longest: int) -> "str | None":
+def _text(message: "Message", key: str, longest: int, needed: bool = False) -> "Json":  # noqa: FBT001, FBT002
     value = message.get(key)
-    if value is not None and _readable(value, longest) is None:
-        _refuse("%s: %s is no text of 1 to %d printable characters" % (key, _short(value), longest))
+    if (value is not None or needed) and not _is_text(value, longest):
+        raise _wrong(key, value, "a text of 1 to %d printable characters" % longest)
     return value
 
 
-def _required(message: "Message", key: str, longest: int) -> str:
-    text = _text(message, key, longest)
-    if text is None:
-        _refuse("%s is missing: a text of 1 to %d printable characters" % (key, longest))
-    return text
+def _seconds(message: "Message", key: str) -> "Json":
+    value = message.get(key)
+    if value is not None and not _is_number(value):
+        raise _wrong(key, value, "a number of seconds")
+    return value
 
 
-def _choice(message: "Message", key: str, allowed: "tuple[str, ...]") -> None:
-    if message.get(key) not in allowed:
-        _refuse("%s: %s is not one of %s" % (key, _short(message.get(key)), ", ".join(allowed)))
+def _is_text(value: object, longest: int) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= longest and _is_printable(value)
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _number(message: "Message", key: str) -> "float | None":
-    value: float | None = message.get(key)
-    if value is not None and not _is_number(value):
-        _refuse("%s: %s is no number" % (key, _short(value)))
-    return value
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, str):
+        return "a text"
+    return "a list" if isinstance(value, list) else "a number"
+
+
+def _show(value: object) -> str:
+    if isinstance(value, (dict, list)):
+        return "(an object)" if isinstance(value, dict) else "(a list)"
+    text = _write_json(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _clock(seconds: float) -> str:
+    # Past 1e15 there are no thousandths, and MicroPython's round() overflows.
+    return _show(round(seconds, 3) if abs(seconds) < 1e15 else seconds)
 
 
 def _same(one: object, other: object) -> bool:
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
     if isinstance(one, dict) and isinstance(other, dict):
-        return len(one) == len(other) and all(k in other and _same(v, other[k]) for k, v in one.items())
-    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(key in other and _same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(_same(one[i], other[i]) for i in range(len(one)))
-    return isinstance(one, bool) == isinstance(other, bool) and one == other
+    return one == other
 
 
-# JSON on both interpreters
+_TOO_LARGE = 10**LONGEST_INTEGER
+_INFINITY = float("inf")
 
 
-def _finite(numeral: str) -> float:
-    value = float(numeral) if len(numeral) <= MAX_NUMERAL else _too_large(numeral)
-    return value if value - value == 0 else _too_large(numeral)  # noqa: PLR0124 - infinity minus itself is NaN
-
-
-def _whole(numeral: str) -> int:
-    value = int(numeral) if len(numeral) <= 20 else _too_large(numeral)
-    return value if _fits(value) else _too_large(numeral)
-
-
-def _fits(value: int) -> bool:
-    return -(1 << 63) <= value < 1 << 64
-
-
-def _too_large(numeral: str) -> "NoReturn":
-    _refuse("not JSON we can hold: the number %s" % _short(numeral))
-
-
-def _unique(pairs: "list[tuple[str, Any]]") -> "Message":
-    message = dict(pairs)
-    if len(message) < len(pairs):
-        keys = [key for key, _ in pairs]
-        _refuse(
-            "the key %s stands twice in one object" % _short([k for k in message if keys.count(k) > 1][0])
-        )
-    return message
-
-
-def _check(value: object, where: str, depth: int) -> None:
+def _fault(value: "Json", depth: int) -> "tuple[str, str] | None":  # noqa: C901, PLR0911, PLR0912
+    """What JSON cannot hold, as (where, what); None if it can hold all."""
+    if value is None or isinstance(value, bool):
+        return None
     if isinstance(value, str):
-        if not _is_utf8(value):
-            _refuse("%s: half a surrogate pair" % (where or "message"))
-    elif value is None or isinstance(value, bool):
-        pass
-    elif isinstance(value, (int, float)):
-        if not (_fits(value) if isinstance(value, int) else value - value == 0):  # noqa: PLR0124
-            _refuse("%s: a number JSON cannot hold" % (where or "message"))
-    elif isinstance(value, (dict, list, tuple)):
-        if depth > MAX_DEPTH:
-            _refuse("%s: nested more than %d deep" % (where, MAX_DEPTH))
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in items:
-            if isinstance(value, dict) and not isinstance(key, str):
-                _refuse("%s: the key %s is no text" % (where or "message", _short(key)))
-            place = "%s[%d]" % (where, key) if isinstance(key, int) else "%s.%s" % (where, key)
-            _check(key, where, depth)
-            _check(item, place, depth + 1)
+        return ("", "has half of a surrogate pair") if _has_surrogate(value) else None
+    if isinstance(value, int):
+        return None if -_TOO_LARGE < value < _TOO_LARGE else ("", "has more than %d digits" % LONGEST_INTEGER)
+    if isinstance(value, float):
+        return None if -_INFINITY < value < _INFINITY else ("", "is not a finite number")
+    if not isinstance(value, (dict, list, tuple)):
+        return ("", "is a %s, which JSON does not have" % type(value).__name__)
+    if depth == 0:
+        return ("", "is nested deeper than %d levels" % MAX_DEPTH)
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str) or _has_surrogate(key):
+                return ("", "has a key that is no text")
+            fault = _fault(value[key], depth - 1)
+            if fault:
+                return ("." + key + fault[0], fault[1])
     else:
-        _refuse("%s: %s is nothing JSON can hold" % (where or "message", _short(value)))
+        for index, item in enumerate(value):
+            fault = _fault(item, depth - 1)
+            if fault:
+                return ("[%d]" % index + fault[0], fault[1])
+    return None
+
+
+def _no_json(why: object) -> WireError:
+    return WireError(MALFORMED, "no JSON: %s" % why)
+
+
+if sys.implementation.name == "micropython":
+
+    def _has_surrogate(text: str) -> bool:
+        return any(0xD800 <= ord(letter) <= 0xDFFF for letter in text)
+
+    def _is_printable(text: str) -> bool:
+        return not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in text)
+
+    def _write_json(message: object) -> str:
+        return json.dumps(message, separators=(",", ":"))
+
+    def _read_json(payload: bytes) -> object:
+        if not _is_utf8(payload):
+            raise WireError(MALFORMED, "not UTF-8")
+        reader = _Reader(payload)
+        value = reader.value(0)
+        reader.end()
+        return value
+
+    def _is_utf8(payload: bytes) -> bool:
+        try:
+            text = payload.decode()
+            # It also takes surrogates, letters past the last one, and long spellings of short ones.
+            return len(text) == len(payload) or not any(
+                0xD800 <= ord(letter) <= 0xDFFF or chr(ord(letter)) != letter for letter in text
+            )
+        except ValueError:  # and so UnicodeError
+            return False
+
+    class _Reader:
+        """A strict reader, because json.loads takes ``[1,2,]`` and ``{"a" 1}`` here.
+
+        On bytes: to index a text of more than ASCII means to count its letters from the start.
+        """
+
+        def __init__(self, data: bytes) -> None:
+            self.data = data
+            self.at = 0
+
+        def fail(self, why: str) -> WireError:
+            return _no_json("%s at byte %d" % (why, self.at))
+
+        def next(self) -> int:
+            """The byte here; -1 at the end."""
+            return self.data[self.at] if self.at < len(self.data) else -1
+
+        def peek(self) -> int:
+            """The first byte from here that is no space."""
+            while self.next() in b" \t\r\n":
+                self.at += 1
+            return self.next()
+
+        def take(self, byte: int) -> None:
+            if self.peek() != byte:
+                raise self.fail(chr(byte) + " is missing")
+            self.at += 1
+
+        def end(self) -> None:
+            if self.peek() >= 0:
+                raise self.fail("something follows")
+
+        def value(self, depth: int) -> object:
+            first = self.peek()
+            if first in (_BRACE, _BRACKET):
+                if depth == MAX_DEPTH:
+                    raise self.fail("more than %d levels" % MAX_DEPTH)
+                return self.members(depth + 1) if first == _BRACE else self.items(depth + 1)
+            if first == _QUOTE:
+                return self.string()
+            for word, value in ((b"true", True), (b"false", False), (b"null", None)):
+                if self.data[self.at : self.at + len(word)] == word:
+                    self.at += len(word)
+                    return value
+            return self.number()
+
+        def members(self, depth: int) -> object:
+            found: dict[str, object] = {}
+            self.at += 1
+            while self.peek() != _BRACE_END:
+                if found:
+                    self.take(_COMMA)
+                if self.peek() != _QUOTE:
+                    raise self.fail("a key is missing")
+                key = self.string()
+                if key in found:
+                    raise self.fail("the key %s stands twice" % _show(key))
+                self.take(_COLON)
+                found[key] = self.value(depth)
+            self.at += 1
+            return found
+
+        def items(self, depth: int) -> object:
+            found: list[object] = []
+            self.at += 1
+            while self.peek() != _BRACKET_END:
+                if found:
+                    self.take(_COMMA)
+                found.append(self.value(depth))
+            self.at += 1
+            return found
+
+        def string(self) -> str:
+            data = self.data
+            self.at += 1
+            start = self.at
+            parts = []
+            while True:
+                byte = self.next()
+                if byte < 32:
+                    raise self.fail("a text has no end" if byte < 0 else "a control character")
+                if byte in (_QUOTE, _BACKSLASH):
+                    parts.append(data[start : self.at])
+                    self.at += 1
+                    if byte == _QUOTE:
+                        return b"".join(parts).decode()
+                    parts.append(self.escape().encode())
+                    start = self.at
+                else:
+                    self.at += 1
+
+        def escape(self) -> str:
+            letter = chr(max(self.next(), 0))
+            self.at += 1
+            if letter in _ESCAPES:
+                return _ESCAPES[letter]
+            if letter != "u":
+                raise self.fail("an unknown escape")
+            code = self.unit()
+            if 0xD800 <= code < 0xDC00 and self.data[self.at : self.at + 2] == b"\\u":
+                self.at += 2
+                low = self.unit()
+                if 0xDC00 <= low < 0xE000:
+                    return chr(0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00))
+            if 0xD800 <= code < 0xE000:
+                raise self.fail("half of a surrogate pair")
+            return chr(code)
+
+        def unit(self) -> int:
+            digits = self.data[self.at : self.at + 4]
+            if len(digits) < 4 or not all(digit in b"0123456789abcdefABCDEF" for digit in digits):
+                raise self.fail("an unknown escape")
+            self.at += 4
+            return int(digits.decode(), 16)
+
+        def number(self) -> object:
+            start = self.at
+            if self.next() in b"-":
+                self.at += 1
+            first = self.at
+            digits = self.digits("no value")
+            if digits > 1 and self.data[first] == _ZERO:
+                raise self.fail("a number begins with 0")
+            whole = True
+            if self.next() in b".":
+                self.at += 1
+                whole = False
+                self.digits("a digit is missing")
+            if self.next() in b"eE":
+                self.at += 1
+                whole = False
+                if self.next() in b"+-":
+                    self.at += 1
+                self.digits("a digit is missing")
+            if whole and digits > LONGEST_INTEGER:
+                raise self.fail("a number too long")
+            text = self.data[start : self.at].decode()
+            value = int(text) if whole else float(text)
+            if not -_INFINITY < value < _INFINITY:
+                raise self.fail("a number too large")
+            return value
+
+        def digits(self, why: str) -> int:
+            start = self.at
+            while self.next() in b"0123456789":
+                self.at += 1
+            if self.at == start:
+                raise self.fail(why)
+            return self.at - start
+
+    _QUOTE, _BACKSLASH, _COMMA, _COLON, _ZERO = b'"\\,:0'
+    _BRACE, _BRACE_END, _BRACKET, _BRACKET_END = b"{}[]"
+    _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+else:
+
+    def _has_surrogate(text: str) -> bool:
+        if text.isascii():
+            return False
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return True
+        return False
+
+    def _is_printable(text: str) -> bool:
+        if text.isascii():
+            return text.isprintable()
+        return not any(letter < " " or "\x7f" <= letter < "\xa0" for letter in text)
+
+    def _write_json(message: object) -> str:
+        return _ENCODER.encode(message)
+
+    def _read_json(payload: bytes) -> object:
+        try:
+            text = payload.decode()
+        except UnicodeDecodeError:
+            raise WireError(MALFORMED, "not UTF-8")
+        try:
+            # Before it is read: a deep text would exhaust the stack.
+            if text.count("{") + text.count("[") > MAX_DEPTH:
+                _check_depth(text)
+            value = _DECODER.decode(text)
+        except ValueError as error:
+            raise _no_json(error)
+        # Only an escape can make half of a pair: as UTF-8 it was refused above.
+        if "\\u" in text and _fault(value, MAX_DEPTH):
+            raise _no_json("half of a surrogate pair")
+        return value
+
+    def _check_depth(text: str) -> None:
+        depth = 0
+        in_string = escaped = False
+        for letter in text:
+            if in_string:
+                if escaped:
+                    escaped = False
+                elif letter == "\\":
+                    escaped = True
+                elif letter == '"':
+                    in_string = False
+            elif letter == '"':
+                in_string = True
+            elif letter in "{[":
+                depth += 1
+                if depth > MAX_DEPTH:
+                    raise _no_json("more than %d levels" % MAX_DEPTH)
+            elif letter in "}]":
+                depth -= 1
+
+    def _object(pairs: "list[tuple[str, object]]") -> "dict[str, object]":
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            seen = set()
+            for key, _ in pairs:
+                if key in seen:
+                    raise _no_json("the key %s stands twice" % _show(key))
+                seen.add(key)
+        return found
+
+    def _float(digits: str) -> float:
+        value = float(digits)
+        if not -_INFINITY < value < _INFINITY:
+            raise _no_json("a number too large")
+        return value
+
+    def _int(digits: str) -> int:
+        if len(digits) > LONGEST_INTEGER and len(digits.lstrip("-")) > LONGEST_INTEGER:
+            raise _no_json("a number too long")
+        return int(digits)
+
+    def _constant(word: str) -> float:
+        raise _no_json(word)
+
+    _DECODER = json.JSONDecoder(
+        object_pairs_hook=_object, parse_float=_float, parse_int=_int, parse_constant=_constant
+    )
+    _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)

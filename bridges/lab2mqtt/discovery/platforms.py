@@ -128,12 +128,14 @@ def _switch(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
 
 def _text(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
     fields = _state(key, entity, topics)
+    shortest, pattern = entity.get("minimum", 0), entity.get("pattern", "")
     if fields:
         value = f"value_json[{json.dumps(key)}]"
-        # A text has no way to be unknown; empty is the nearest.
+        # A text has no way to be unknown; empty is the nearest, and the hub raises if that does not fit.
         fields["value_template"] = f"{{{{ '' if {value} is none else {value} }}}}"
-    fields |= {"min": entity.get("minimum", 0), "max": min(entity.get("maximum", 255), 255)}
-    return fields | _command(entity, topics) | ({"pattern": entity["pattern"]} if "pattern" in entity else {})
+        shortest, pattern = 0, pattern and f"^$|{pattern}"
+    fields |= {"min": shortest, "max": min(entity.get("maximum", 255), 255)}
+    return fields | _command(entity, topics) | ({"pattern": pattern} if pattern else {})
 
 
 def _button(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:

@@ -54,10 +54,12 @@ class Announcer:
         device_id = description["device_id"]
         self._descriptions[device_id] = description
         loop = asyncio.get_running_loop()
-        wait = self._at.get(device_id, float("-inf")) + APART - loop.time()
+        wait = self._wait(device_id)
+        if device_id in self._later:
+            return  # it is said in a moment anyway
         if wait <= 0:
             self._announce(device_id)
-        elif device_id not in self._later:
+        else:
             self._later[device_id] = loop.call_later(wait, self._announce, device_id)
 
     def again(self) -> None:
@@ -65,7 +67,7 @@ class Announcer:
         loop = asyncio.get_running_loop()
         for device_id in self._descriptions:
             if device_id not in self._later:
-                wait = random.uniform(0, JITTER)  # noqa: S311 - no secret
+                wait = max(self._wait(device_id), random.uniform(0, JITTER))  # noqa: S311 - no secret
                 self._later[device_id] = loop.call_later(wait, self._announce, device_id)
 
     def withdraw(self, living: Iterable[str]) -> None:
@@ -110,6 +112,10 @@ class Announcer:
         if now != before:
             self._remembered[device_id] = now
             self._keep_soon()
+
+    def _wait(self, device_id: str) -> float:
+        """Seconds until a device may be announced again; negative when it may be now."""
+        return self._at.get(device_id, float("-inf")) + APART - asyncio.get_running_loop().time()
 
     def _topics(self, device_id: str) -> list[str]:
         kinds = [wire.device_topic(self._base, device_id, kind) for kind in RETAINED]

@@ -195,6 +195,12 @@ class Link(aiomqtt.Client):
         if not self._unacknowledged:
             self._all_acknowledged.set()
 
+    def _on_disconnect(self, *told: Any) -> None:  # noqa: ANN401
+        if not self._connected.done():  # dropped before it took us: aiomqtt would wait for its time-out
+            self._connected.set_exception(aiomqtt.MqttError("the broker closed the connection"))
+            return
+        super()._on_disconnect(*told)
+
     def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ANN401
         super()._on_socket_open(client, userdata, sock)
         # Replaces the reader that aiomqtt has just asked for.
