@@ -1,0 +1,280 @@
+"""Every device on one broker, on one connection."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+import contextlib
+import getpass
+import socket
+import time
+from types import TracebackType
+from typing import Any, Self
+import uuid
+
+from lab2mqtt import wire
+from lab2mqtt.client.errors import NoAnswer, UnknownDevice, error_of
+from lab2mqtt.client.remote import OnProgress, RemoteDevice
+from lab2mqtt.core.words import near
+from lab2mqtt.runtime.mqtt import Broker, BrokerError, Connection, Message
+
+CONNECT_WITHIN = 10.0  # s
+EXPIRES_IN = 30.0  # s; a command that a broken link delivers later is refused
+PATIENCE = 5.0  # s beyond a task's own time until a missing answer is an error
+TASK_TIMEOUT = 30.0  # s, where neither the call nor the description tells one
+
+
+class _Call:
+    """One call that waits for its result."""
+
+    def __init__(self, on_progress: OnProgress | None) -> None:
+        self.result: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self.on_progress = on_progress
+        self.moved = asyncio.get_running_loop().time()
+
+
+class Lab:
+    """Every device on one broker; several calls may run at once on the one connection.
+
+    Attributes:
+        devices: What was heard, by device id.
+        bridges: ``online`` or ``offline``, by bridge id.
+        stop: The lab's emergency stop, if one is engaged.
+    """
+
+    def __init__(
+        self,
+        broker: str | Broker = "mqtt://127.0.0.1:1883",
+        *,
+        base: str = wire.DEFAULT_BASE,
+        issued_by: str = "",
+    ) -> None:
+        """Prepare; entering the context connects.
+
+        Args:
+            broker: Its address; a password may stand in LAB2MQTT_PASSWORD.
+            base: The base topic.
+            issued_by: Who commands, for the record; user and machine by default.
+
+        Raises:
+            ValueError: The address is none.
+        """
+        self.devices: dict[str, RemoteDevice] = {}
+        self.bridges: dict[str, str] = {}
+        self.stop: dict[str, Any] | None = None
+        self.base = base
+        self.issued_by = issued_by or f"{getpass.getuser()}@{socket.gethostname()}"
+        self.broker = Broker.parse(broker) if isinstance(broker, str) else broker
+        self._calls: dict[str, _Call] = {}
+        self._heard = asyncio.Event()
+        self._watchers: list[asyncio.Queue[tuple[str, str, dict[str, Any]]]] = []
+        self._marker = uuid.uuid4().hex
+        self._returned = asyncio.Event()
+        self._stop_topic = wire.emergency_stop_topic(base)
+        # Our own message tells when all that is retained has come in; nobody is called like this.
+        self._marker_topic = wire.bridge_topic(base, self._marker, "marker")
+        self._connection = Connection(self.broker, self._message, self._up)
+        self._link: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Connect and learn what is there.
+
+        Raises:
+            BrokerError: The broker does not answer.
+        """
+        self._link = asyncio.create_task(self._connection.run())
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN):
+                await self._connection.wait_up()
+        except TimeoutError:
+            await self.__aexit__(None, None, None)
+            why = self._connection.complaint or "no answer"
+            raise BrokerError(f"no broker at {self.broker}: {why}") from None
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._link:
+            self._link.cancel()
+            await asyncio.gather(self._link, return_exceptions=True)
+
+    def __getitem__(self, device_id: str) -> RemoteDevice:
+        if device_id not in self.devices:
+            known = ", ".join(sorted(self.devices)) or "none"
+            raise UnknownDevice(
+                f"no device {device_id!r}{near(device_id, self.devices)} on {self.broker}; there are: {known}"
+            )
+        return self.devices[device_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self.devices))
+
+    async def call(
+        self,
+        device_id: str,
+        task: str,
+        parameters: dict[str, Any] | None = None,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - the device's, not only ours
+        on_progress: OnProgress | None = None,
+        request_id: str | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the task returns
+        """Call a task of a device; see ``RemoteDevice.call``."""
+        device = self[device_id]
+        request_id = request_id or uuid.uuid4().hex
+        now = time.time()
+        command = wire.command(
+            task,
+            parameters,
+            request_id=request_id,
+            timestamp=int(now),
+            timeout=timeout,
+            expires_at=int(now + EXPIRES_IN),
+            issued_by=self.issued_by,
+        )
+        if not self._connection.up:
+            raise BrokerError(f"no link to {self.broker}")
+        call = self._calls[request_id] = _Call(on_progress)
+        try:
+            self._publish(device_id, "command", command)
+            patience = (timeout or device.tasks.get(task, {}).get("timeout") or TASK_TIMEOUT) + PATIENCE
+            result = await self._result(call, patience)
+        finally:
+            del self._calls[request_id]
+        if result is None:
+            away = "" if device.reachable else f": {device_id} is not reachable"
+            raise NoAnswer(f"{task} was not answered within {patience:g} s{away}")
+        if result["status"] == "error":
+            raise error_of(result)
+        return result.get("result")
+
+    async def _result(self, call: _Call, patience: float) -> dict[str, Any] | None:
+        """The result, or None when nothing was heard for so long; progress renews the patience."""
+        loop = asyncio.get_running_loop()
+        while (left := call.moved + patience - loop.time()) > 0:
+            done, _ = await asyncio.wait([call.result], timeout=left)
+            if done:
+                return call.result.result()
+        return None
+
+    async def engage_stop(self, reason: str = "") -> str:
+        """Stop the whole lab. Returns the id of the stop, by which it is released."""
+        stop_id = uuid.uuid4().hex
+        await self._say_stop(wire.stop_message(True, stop_id, self.issued_by, reason, int(time.time())))  # noqa: FBT003
+        return stop_id
+
+    async def release_stop(self, reason: str = "") -> bool:
+        """Release the lab's stop; nothing moves by it. False when none was engaged."""
+        if self.stop is None:
+            return False
+        stop_id = self.stop["stop_id"]
+        await self._say_stop(wire.stop_message(False, stop_id, self.issued_by, reason, int(time.time())))  # noqa: FBT003
+        return True
+
+    async def _say_stop(self, message: dict[str, Any]) -> None:
+        if not self._connection.up:
+            raise BrokerError(f"no link to {self.broker}")
+        self._connection.publish(self._stop_topic, wire.encode(message), retain=True)
+        await self._connection.drained()
+
+    async def wait_until(self, test: Callable[["Lab"], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109
+        """Wait until a test of this lab is true; it is asked whenever something was heard.
+
+        Raises:
+            TimeoutError: It was not, in time.
+        """
+        async with asyncio.timeout(timeout):
+            while not test(self):
+                await self._heard.wait()
+
+    async def watch(self) -> AsyncIterator[tuple[str, str, dict[str, Any]]]:
+        """All that is said from now on: device id (or ``bridge/…``, ``emergency_stop``), kind, message."""
+        queue: asyncio.Queue[tuple[str, str, dict[str, Any]]] = asyncio.Queue()
+        self._watchers.append(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._watchers.remove(queue)
+
+    async def clear(self, topics: list[str]) -> None:
+        """Clear retained messages."""
+        for topic in topics:
+            self._connection.publish(topic, "", retain=True)
+        await self._connection.drained()
+
+    async def _up(self, connection: Connection) -> None:
+        kinds = ("description", "status", "state", "progress", "result", "event")
+        topics = [wire.device_topic(self.base, "+", kind) for kind in kinds]
+        topics += [wire.bridge_topic(self.base, "+", "status"), self._stop_topic, self._marker_topic]
+        await connection.listen([(topic, 1) for topic in topics])
+        self._returned.clear()
+        connection.publish(self._marker_topic, self._marker)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._returned.wait()
+
+    def _publish(self, device_id: str, kind: str, message: dict[str, Any]) -> None:
+        self._connection.publish(wire.device_topic(self.base, device_id, kind), wire.encode(message))
+
+    def _message(self, message: Message) -> None:
+        if message.topic == self._marker_topic:
+            self._returned.set()
+            return
+        place = wire.split_topic(self.base, message.topic)
+        if place is None:
+            return
+        what, name, kind = place
+        if not message.payload:
+            self._forget(what, name, kind)
+        else:
+            try:
+                self._take(what, name, kind, message.payload)
+            except wire.WireError:
+                return  # whoever said that has said nothing
+        self._heard.set()
+        self._heard = asyncio.Event()
+
+    def _take(self, what: str, name: str, kind: str, payload: bytes) -> None:
+        told: dict[str, Any]
+        if what == "emergency_stop":
+            told = wire.read_stop(payload)
+            self.stop = told if told["engaged"] else None
+        elif what == "bridge":
+            told = wire.read_bridge_status(payload)
+            self.bridges[name] = told["status"]
+        elif kind == "result":
+            told = wire.read_result(payload)
+            if (call := self._calls.get(told["request_id"])) and not call.result.done():
+                call.result.set_result(told)
+        elif kind == "progress":
+            told = wire.read_progress(payload)
+            if call := self._calls.get(told["request_id"]):
+                call.moved = asyncio.get_running_loop().time()
+                if call.on_progress:
+                    call.on_progress(told)
+        else:
+            told = self._take_retained(name, kind, payload)
+        for watcher in self._watchers:
+            watcher.put_nowait((name or what, kind or what, told))
+
+    def _take_retained(self, name: str, kind: str, payload: bytes) -> dict[str, Any]:
+        read = wire.decode(payload, limit=1 << 20)  # a description with many tasks is large
+        if not isinstance(read, dict):
+            raise wire.WireError(wire.MALFORMED, f"{kind} is no object")
+        if kind != "event":
+            device = self.devices.setdefault(name, RemoteDevice(self, name))
+            if kind == "status":
+                device.status = wire.read_status(payload)["status"]
+            elif kind == "state":
+                device.state = read
+            else:
+                device.description = read
+        return read
+
+    def _forget(self, what: str, name: str, kind: str) -> None:
+        if what == "device" and kind in ("status", "description"):
+            self.devices.pop(name, None)
+        elif what == "bridge":
+            self.bridges.pop(name, None)
+        elif what == "emergency_stop":
+            self.stop = None
