@@ -234,12 +234,12 @@ def read_command(payload: bytes, limit: int = MAX_COMMAND) -> "Message":
     """Read a command; what is absent or null is None, ``parameters`` is ``{}``.
 
     Raises:
-        WireError: ``malformed``; with a request_id where one can be read, so that it can be answered.
+        WireError: ``malformed``; with request_id and task where they can be read, so that it can be answered.
     """
     message = decode(payload, limit)
     if not isinstance(message, dict):
         raise WireError(MALFORMED, "a command is a JSON object, not " + _kind(message))
-    found: Message = {"request_id": None, "task": None}
+    found: Message = {"request_id": None}
     try:
         found["request_id"] = _text(message, "request_id", MAX_REQUEST_ID)
         found["task"] = _text(message, "task", MAX_TASK, needed=True)
@@ -255,7 +255,8 @@ def read_command(payload: bytes, limit: int = MAX_COMMAND) -> "Message":
         found["issued_by"] = _text(message, "issued_by", MAX_NAME)
         found["reservation"] = _text(message, "reservation", MAX_NAME)
     except WireError as error:
-        error.request_id, error.task = found["request_id"], found["task"]
+        task = message.get("task")
+        error.request_id, error.task = found["request_id"], task if _is_text(task, MAX_TASK) else None
         raise
     return found
 

@@ -12,12 +12,12 @@ from lab2mqtt import wire
 from lab2mqtt.core.description import BoundTask, Instance
 from lab2mqtt.core.device import Device
 from lab2mqtt.core.errors import Cancelled, EmergencyStopped, LabError, Refused, TimedOut, Unreachable
-from lab2mqtt.core.house import RESET, TASK_FAILED, TASK_SUCCEEDED
+from lab2mqtt.core.house import RESET
 from lab2mqtt.core.words import near
+from lab2mqtt.runtime.answers import Answers
 from lab2mqtt.runtime.calls import Calls
 from lab2mqtt.runtime.instrument import Instrument
 from lab2mqtt.runtime.presence import Presence, Say
-from lab2mqtt.runtime.record import Record
 from lab2mqtt.runtime.running import GRACE, Running
 from lab2mqtt.runtime.stop import Latches, told
 from lab2mqtt.runtime.stopping import Stopping
@@ -26,7 +26,6 @@ _LOGGER = logging.getLogger(__name__)
 
 QUEUE = 16  # commands that wait; one more is ``busy``
 READS = 8  # reads at once; one more is ``busy``
-PROGRESS_EVERY = 0.2  # s between two messages of progress
 CLOCK_IS_SET = 1_735_689_600  # 2025; a clock that shows less has not been set
 
 
@@ -34,8 +33,6 @@ class Worker:
     """One device of a bridge.
 
     Attributes:
-        done: How many commands were done.
-        failed: How many were refused or failed.
         instrument: The link to the instrument.
     """
 
@@ -64,7 +61,6 @@ class Worker:
         self._name = instance.device_id
         self._tasks = tasks
         self._latches = latches
-        self._say = say
         self._clock = clock
         self._call = Calls(driver, self._name)
         for task in tasks.values():
@@ -72,18 +68,26 @@ class Worker:
         self.instrument = Instrument(self._name, device, self._call, self._before_use, self._changed, clock)
         self._presence = Presence(device, instance, tasks, latches, self.instrument, say, clock)
         self._stopping = Stopping(self._name, device.stop, self._call, self.instrument, say, clock)
-        self._record = Record()
+        self._answers = Answers(self._name, say, clock)
         self._queue: deque[dict[str, Any]] = deque()
         self._running: Running | None = None
         self._reads = 0
         self._background: set[asyncio.Task[Any]] = set()
-        self._progress_at = 0.0
-        self.done = self.failed = 0
 
     @property
     def queued(self) -> int:
         """How many commands wait."""
         return len(self._queue)
+
+    @property
+    def done(self) -> int:
+        """How many commands were done."""
+        return self._answers.done
+
+    @property
+    def failed(self) -> int:
+        """How many commands were refused or failed."""
+        return self._answers.failed
 
     async def run(self) -> None:
         """Keep the instrument connected and its state said, until cancelled."""
@@ -97,7 +101,7 @@ class Worker:
         why.error_code = wire.INTERRUPTED
         while self._queue:
             command = self._queue.popleft()
-            self._answer(command, error=why)
+            self._answers.settle(command, error=why)
         self._stopping.end()
         if self._running:
             self._running.end(why)
@@ -133,33 +137,18 @@ class Worker:
             if error.request_id is None:
                 raise
             unread = {"request_id": error.request_id, "task": error.task or ""}
-            self._say("result", self._failure(unread, Refused(error.message, error.code)))
+            self._answers.refuse(unread, Refused(error.message, error.code))
             return
         if command["request_id"] is None:
             command["request_id"] = uuid.uuid4().hex
         if command["task"] == "emergency_stop" and not retained:
             self._emergency_stop(command)
-        elif self._is_new(command):
+        elif self._answers.is_new(command):
             try:
                 self._take(command, retained=retained)
             except LabError as refusal:
                 # An entity hears no results: without the event a person's refused click would seem ignored.
-                self._answer(command, error=refusal, tell=True)
-
-    def _is_new(self, command: dict[str, Any]) -> bool:
-        """Whether nothing is known of a command's id; what is known is answered."""
-        known = self._record.ask(command)
-        if known == "new":
-            self._record.take(command, self._clock())
-            return True
-        if known == "conflict":
-            text = (
-                f"request_id {command['request_id']!r} was used before, for another task or other parameters"
-            )
-            self._say("result", self._failure(command, Refused(text, wire.CONFLICT)))
-        elif isinstance(known, dict):
-            self._say("result", wire.replayed(known))
-        return False
+                self._answers.settle(command, error=refusal, tell=True)
 
     def _take(self, command: dict[str, Any], *, retained: bool) -> None:
         """Check a new command, and start it, let it wait, or refuse it.
@@ -189,7 +178,7 @@ class Worker:
             self._start(command, task, arguments)
         elif len(self._queue) < QUEUE:
             self._queue.append(command)
-            self._say_progress(command, "accepted", message=f"number {len(self._queue)} in the queue")
+            self._answers.tell(command, "accepted", message=f"number {len(self._queue)} in the queue")
         else:
             raise Refused(f"{QUEUE} commands are waiting already", wire.BUSY)
 
@@ -210,10 +199,13 @@ class Worker:
             raise Unreachable(f"the instrument does not answer: {why}")
 
     def _start(self, command: dict[str, Any], task: BoundTask, arguments: dict[str, Any]) -> None:
-        running = Running(command, task, lambda percent, message: self._progress(command, percent, message))
+        def progress(percent: float | None, message: str) -> None:
+            self._answers.progress(command, percent, message)
+
+        running = Running(command, task, progress)
         self._running = running
         self._presence.task = task.name
-        self._say_progress(command, "running")
+        self._answers.tell(command, "running")
         self._spawn(self._execute(running, arguments))
 
     async def _execute(self, running: Running, arguments: dict[str, Any]) -> None:
@@ -233,7 +225,7 @@ class Worker:
         if not running.hangs:
             await self._measure(task)
             self._settled()
-        self._answer(command, result=result, error=error, tell=True)
+        self._answers.settle(command, result=result, error=error, tell=True)
         if running.hangs:
             await running.let_go()  # it holds the instrument: nothing else may start
             self._settled()
@@ -285,7 +277,7 @@ class Worker:
         except Exception as raised:  # noqa: BLE001 - the edge of the driver: answered, and logged if unforeseen
             error = raised
         self._reads -= 1
-        self._answer(command, result=result, error=error)
+        self._answers.settle(command, result=result, error=error)
 
     def _start_next(self) -> None:
         while self._queue and self._running is None:
@@ -295,7 +287,7 @@ class Worker:
                 self._check_expiry(command, task)
                 self._check_may_start(task)
             except LabError as refusal:
-                self._answer(command, error=refusal, tell=True)
+                self._answers.settle(command, error=refusal, tell=True)
             else:
                 self._start(command, task, task.schema.check(command["parameters"]))
 
@@ -311,7 +303,7 @@ class Worker:
                 result = self._pause(paused=False)
             case _:
                 result = self._reset()
-        self._answer(command, result=result, tell=True)
+        self._answers.settle(command, result=result, tell=True)
 
     def _cancel(self, request_id: object) -> dict[str, Any]:
         running = self._running
@@ -321,7 +313,7 @@ class Worker:
         for command in self._queue:
             if command["request_id"] == request_id:
                 self._queue.remove(command)
-                self._answer(command, error=Cancelled("cancelled while it waited"), tell=True)
+                self._answers.settle(command, error=Cancelled("cancelled while it waited"), tell=True)
                 return {"cancelled": request_id}
         what = f"no command {request_id!r} runs or waits" if request_id else "nothing runs"
         raise Refused(f"{what} on {self._name}")
@@ -333,7 +325,7 @@ class Worker:
         if running.run.paused is not paused:
             running.pause(paused=paused)
             self._presence.paused = paused
-            self._say_progress(running.command, "paused" if paused else "running")
+            self._answers.tell(running.command, "paused" if paused else "running")
             self._presence.say_changes()
         return {"paused": paused, "request_id": running.command["request_id"]}
 
@@ -344,7 +336,7 @@ class Worker:
         self._latches.release(self._name)
         self.stop_changed()
         if was:
-            self._event(RESET, stop_id=was["stop_id"])
+            self._answers.event(RESET, stop_id=was["stop_id"])
         return {"released": was["stop_id"] if was else None}
 
     # The emergency stop
@@ -364,7 +356,7 @@ class Worker:
         if self._running:
             self._running.end(ended)
         while self._queue:
-            self._answer(self._queue.popleft(), error=ended, tell=True)
+            self._answers.settle(self._queue.popleft(), error=ended, tell=True)
         self._changed()
         return stopping
 
@@ -387,7 +379,7 @@ class Worker:
         )
         stopping = self.stop_now(stop, now)
         self._latches.engage(self._name, stop)
-        if self._is_new(command):
+        if self._answers.is_new(command):
             self._spawn(self._answer_stop(command, stop, stopping))
 
     async def _answer_stop(
@@ -395,66 +387,10 @@ class Worker:
     ) -> None:
         await asyncio.wait([stopping], timeout=GRACE)
         confirmed = stopping.done() and not stopping.cancelled() and stopping.result()
-        self._answer(command, result={"stop_id": stop["stop_id"], "confirmed": confirmed}, tell=True)
+        self._answers.settle(command, result={"stop_id": stop["stop_id"], "confirmed": confirmed}, tell=True)
 
     async def _before_use(self) -> None:
         await self._stopping.before_use(self._latches.of(self._name))
-
-    # Answers
-
-    def _progress(self, command: dict[str, Any], percent: float | None, message: str) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._progress_at >= PROGRESS_EVERY:
-            self._progress_at = now
-            self._say_progress(command, "progress", percent=percent, message=message)
-
-    def _say_progress(
-        self, command: dict[str, Any], status: str, *, percent: float | None = None, message: str = ""
-    ) -> None:
-        request_id, name, now = command["request_id"], command["task"], int(self._clock())
-        self._say("progress", wire.progress(request_id, name, status, now, percent, message or None), qos=0)
-
-    def _answer(
-        self,
-        command: dict[str, Any],
-        *,
-        result: object = None,
-        error: Exception | None = None,
-        tell: bool = False,
-    ) -> None:
-        """Publish the one result of a command, and with ``tell`` an event for people and automations."""
-        message = self._failure(command, error) if error else self._success(command, result)
-        failed = message["status"] == "error"
-        self.failed += failed
-        self.done += not failed
-        self._record.settle(command["request_id"], message)
-        if tell:
-            more = {key: message[key] for key in ("error", "error_code") if failed}
-            about = {"task": command["task"], "request_id": command["request_id"]}
-            self._event(TASK_FAILED if failed else TASK_SUCCEEDED, **about, **more)
-        self._say("result", message)
-
-    def _success(self, command: dict[str, Any], result: object) -> dict[str, Any]:
-        message = wire.success(command["request_id"], command["task"], result, int(self._clock()))
-        try:
-            wire.encode(message)
-        except wire.WireError as unfit:
-            text = f"{command['task']} was done, but returned what JSON cannot hold: {unfit.message}"
-            return self._failure(command, LabError(text))
-        return message
-
-    def _failure(self, command: dict[str, Any], error: Exception) -> dict[str, Any]:
-        text = str(error)
-        code = wire.DEVICE_ERROR
-        if isinstance(error, LabError):
-            code = error.error_code
-        else:
-            _LOGGER.error("%s: %s failed", self._name, command["task"], exc_info=error)
-            text = f"{type(error).__name__}: {text}"
-        return wire.failure(command["request_id"], command["task"], code, text, int(self._clock()))
-
-    def _event(self, event_type: str, **data: Any) -> None:  # noqa: ANN401 - JSON
-        self._say("event", wire.event(event_type, round(self._clock(), 3), **data))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
