@@ -19,6 +19,7 @@ PROTOCOL = 1
 DEFAULT_BASE = "lab2mqtt"
 DEFAULT_DISCOVERY = "homeassistant"
 MAX_COMMAND = 65536  # bytes
+MAX_MESSAGE = 1048576  # bytes of what devices say: a description with many tasks, a result with a spectrum
 MAX_DEPTH = 16  # levels of nesting; a board has little stack
 MAX_EXPIRY_AHEAD = 300  # s; more means that the clocks disagree
 MAX_REQUEST_ID = 64  # characters
@@ -493,7 +494,9 @@ def read_stop(payload: bytes) -> "Message":
     found = {"engaged": engaged, "stop_id": stop_id}
     for key in ("by", "reason"):
         value = message.get(key)
-        found[key] = value[:255] if isinstance(value, str) else ""
+        text = value[:255] if isinstance(value, str) else ""
+        # They stand in logs, line by line.
+        found[key] = "".join([letter if _is_printable(letter) else " " for letter in text])
     timestamp = message.get("timestamp")
     found["timestamp"] = timestamp if _is_number(timestamp) else 0
     return found
@@ -518,7 +521,7 @@ def latch(engaged: "dict[str, object] | None", message: "dict[str, object]") -> 
 
 
 def _read_object(payload: bytes) -> "Message":
-    message = decode(payload)
+    message = decode(payload, MAX_MESSAGE)
     if not isinstance(message, dict):
         raise WireError(MALFORMED, "a message is a JSON object, not " + _kind(message))
     return message

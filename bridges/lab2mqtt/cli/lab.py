@@ -229,12 +229,10 @@ def forget(options: argparse.Namespace) -> int:
                 f"{name} is online and would be announced again; first take it out of what {bridge} runs"
             )
         known = name in lab.devices
-        topics = [
-            wire.device_topic(lab.base, name, kind) for kind in ("description", "status", "state", "command")
-        ]
-        await lab.clear(
-            [*topics, wire.discovery_topic(options.discovery or wire.DEFAULT_DISCOVERY, lab.base, name)]
-        )
+        # First: entities that are still there would complain of a state that is suddenly empty.
+        await lab.clear([wire.discovery_topic(options.discovery or wire.DEFAULT_DISCOVERY, lab.base, name)])
+        kinds = ("description", "status", "state", "command")
+        await lab.clear([wire.device_topic(lab.base, name, kind) for kind in kinds])
         hint = "" if known else f" (it was not known{near(name, lab.devices)})"
         _print(options, {"forgotten": name} if options.json else f"{name} is forgotten{hint}")
         return 0

@@ -258,7 +258,7 @@ class Lab:
             watcher.put_nowait((name or what, kind or what, told))
 
     def _take_retained(self, name: str, kind: str, payload: bytes) -> dict[str, Any]:
-        read = wire.decode(payload, limit=1 << 20)  # a description with many tasks is large
+        read = wire.decode(payload, limit=wire.MAX_MESSAGE)
         if not isinstance(read, dict):
             raise wire.WireError(wire.MALFORMED, f"{kind} is no object")
         if kind != "event":

@@ -1,12 +1,13 @@
 """Calling a driver: its methods block and get threads, or are coroutines and do not."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 import inspect
 import threading
 from typing import Any
 
+from lab2mqtt.core.errors import LabError
 from lab2mqtt.runtime.run import TaskRun
 
 THREADS = 12  # one task, one reading, and tasks that only read; a stop never waits for one of these
@@ -42,11 +43,26 @@ class Calls:
         if takes_run and run:
             arguments = {**arguments, takes_run: run}
         if is_coroutine:
-            return await method(**arguments)
+            return await self._unless_dropped(method(**arguments), name)
+
+        def work() -> object:
+            if run:
+                run.check()  # a stop that came first must not be followed by the motion
+            return method(**arguments)
+
         if self._threads is None:
             self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=self._name)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: method(**arguments))
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def _unless_dropped(self, work: Awaitable[Any], name: str) -> Any:  # noqa: ANN401
+        """Tell a cancellation that we asked for from one inside the driver, which is a failure."""
+        try:
+            return await work
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                raise
+            raise LabError(f"what {name} waited for was dropped") from error
 
     def is_coroutine(self, name: str) -> bool:
         """Whether a method runs in the event loop, where it can be cancelled."""

@@ -28,6 +28,8 @@ _LOGGER = logging.getLogger(__name__)
 _NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux only
 
+_CORK: int | None = getattr(socket, "TCP_CORK", None)  # Linux only
+
 _REFUSED = 128  # MQTT's mark of a subscription that failed
 
 # A hung broker or network is noticed, and our will is sent, after one and a half times this.
@@ -223,7 +225,10 @@ class Link(aiomqtt.Client):
 
     def _write(self, client: Any, sock: Any) -> None:  # noqa: ANN401
         try:
+            # What was said in one turn of the loop leaves as one segment, not as one for each message.
+            _cork(sock, closed=True)
             client.loop_write()
+            _cork(sock, closed=False)
             if client.want_write() and sock.fileno() >= 0:
                 self._loop.add_writer(sock.fileno(), self._write, client, sock)
         except Exception as error:  # noqa: BLE001 - whatever it was, this link is over
@@ -353,6 +358,12 @@ class Connection:
         """Wait until the broker has taken everything that was published."""
         if self._link:
             await self._link.drained()
+
+
+def _cork(sock: Any, *, closed: bool) -> None:  # noqa: ANN401
+    """Hold back what is written until the cork is taken out."""
+    if _CORK is not None and sock.fileno() >= 0:
+        sock.setsockopt(socket.IPPROTO_TCP, _CORK, closed)
 
 
 def _pauses() -> Iterator[float]:

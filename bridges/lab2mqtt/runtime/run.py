@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+import math
 import threading
 
 from lab2mqtt.core.errors import EmergencyStopped, Ended
@@ -58,5 +59,7 @@ class TaskRun:
 
     def progress(self, percent: float | None = None, message: str = "") -> None:
         """Tell how far the task is; from any thread."""
+        if percent is not None:
+            percent = min(max(float(percent), 0.0), 100.0) if math.isfinite(percent) else None
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._on_progress, percent, message)

@@ -134,6 +134,8 @@ class Worker:
         try:
             command = wire.read_command(payload)
         except wire.WireError as error:
+            if error.task == "emergency_stop":
+                self._stop_itself("unknown", "")
             if error.request_id is None:
                 raise
             unread = {"request_id": error.request_id, "task": error.task or ""}
@@ -141,7 +143,7 @@ class Worker:
             return
         if command["request_id"] is None:
             command["request_id"] = uuid.uuid4().hex
-        if command["task"] == "emergency_stop" and not retained:
+        if command["task"] == "emergency_stop":
             self._emergency_stop(command)
         elif self._answers.is_new(command):
             try:
@@ -368,19 +370,20 @@ class Worker:
 
     def _emergency_stop(self, command: dict[str, Any]) -> None:
         """The device's own stop: stop first, look at the rest of the command after."""
-        now = self._clock()
         reason = command["parameters"].get("reason")
+        text = reason if isinstance(reason, str) else ""
+        stop, stopping = self._stop_itself(command["issued_by"] or "unknown", text)
+        if self._answers.is_new(command):
+            self._spawn(self._answer_stop(command, stop, stopping))
+
+    def _stop_itself(self, by: str, reason: str) -> tuple[dict[str, Any], "asyncio.Task[bool]"]:
+        now = self._clock()
         stop = wire.stop_message(
-            engaged=True,
-            stop_id=uuid.uuid4().hex,
-            by=command["issued_by"] or "unknown",
-            reason=reason if isinstance(reason, str) else "",
-            timestamp=int(now),
+            engaged=True, stop_id=uuid.uuid4().hex, by=by, reason=reason[:255], timestamp=int(now)
         )
         stopping = self.stop_now(stop, now)
         self._latches.engage(self._name, stop)
-        if self._answers.is_new(command):
-            self._spawn(self._answer_stop(command, stop, stopping))
+        return stop, stopping
 
     async def _answer_stop(
         self, command: dict[str, Any], stop: dict[str, Any], stopping: "asyncio.Task[bool]"
