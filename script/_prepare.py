@@ -1,4 +1,4 @@
-"""Install what tests need before they start, with its progress to be seen: ``mosquitto``, or versions of the hub.
+"""Install what tests need before they start, so that one sees it: ``mosquitto``, or versions of the hub.
 
 What cannot be had is told and left to the tests, which skip or fail for it.
 """

@@ -218,7 +218,7 @@ class _Demo:
             )
 
         try:
-            async with Lab(url) as lab:
+            async with Lab(url, connect_within=READY_WITHIN) as lab:
                 await lab.wait_until(ready, READY_WITHIN)
         except TimeoutError as error:
             raise Misconfigured(

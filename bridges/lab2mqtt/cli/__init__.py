@@ -33,7 +33,8 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Never:
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction) and "invalid choice" in message:  # noqa: SLF001
-                wrong = message.split("invalid choice: ")[1].split("'")[1]
+                quoted = message.split("invalid choice: ")[1]
+                wrong = quoted[1 : quoted.index(quoted[0], 1)]
                 names = ", ".join(action.choices)
                 message = f"no command {wrong!r}{near(wrong, action.choices)}; there are {names}"
         self.exit(EXIT_USAGE, f"{self.prog}: {message}\nTry: {self.prog} --help\n")

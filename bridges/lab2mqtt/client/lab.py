@@ -46,6 +46,7 @@ class Lab:
         *,
         base: str = wire.DEFAULT_BASE,
         issued_by: str = "",
+        connect_within: float = 0.0,
     ) -> None:
         """Prepare; entering the context connects.
 
@@ -53,6 +54,7 @@ class Lab:
             broker: Its address; a password may stand in LAB2MQTT_PASSWORD.
             base: The base topic.
             issued_by: Who commands, for the record; user and machine by default.
+            connect_within: Seconds in which the broker may still come up; by default it must be there.
 
         Raises:
             ValueError: The address is none.
@@ -72,6 +74,7 @@ class Lab:
         # Our own message tells when all that is retained has come in; nobody is called like this.
         self._marker_topic = wire.bridge_topic(base, self._marker, "marker")
         self._connection = Connection(self.broker, self._message, self._up)
+        self._connect_within = connect_within
         self._link: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -82,7 +85,11 @@ class Lab:
         """
         self._link = asyncio.create_task(self._connection.run())
         try:
-            async with asyncio.timeout(CONNECT_WITHIN):
+            async with asyncio.timeout(self._connect_within or CONNECT_WITHIN):
+                if not self._connect_within:
+                    await self._connection.wait_tried()
+                    if not self._connection.up:
+                        raise TimeoutError
                 await self._connection.wait_up()
         except TimeoutError:
             await self.__aexit__(None, None, None)

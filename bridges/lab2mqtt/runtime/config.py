@@ -136,9 +136,17 @@ def load_device(model: str) -> Device[Any]:
 
 
 def load_driver(device: Device[Any]) -> tuple[type, type]:
-    """Load the driver's class, and the dataclass of its settings."""
+    """Load the driver's class, and the dataclass of its settings.
+
+    Raises:
+        Misconfigured: A library that it needs is not installed.
+    """
     module, _, name = device.driver.partition(":")
-    driver: type = getattr(importlib.import_module(module), name)
+    try:
+        driver: type = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        text = f"{device.name} needs {error.name}, which is not installed: pip install 'lab2mqtt[all]'"
+        raise Misconfigured(text) from error
     constructor = inspect.getattr_static(driver, "__init__")
     return driver, typing.get_type_hints(constructor)["settings"]
 
@@ -164,8 +172,8 @@ def load(file: Path) -> Config:
         ("discovery", wire.is_base, "a topic without wildcards and without / at its ends"),
         ("stop_topic", wire.is_base, "a topic without wildcards and without / at its ends"),
     ):
-        value = getattr(top, key, None)
-        if value is not None and not fits(value):
+        value = source.data.get(key)  # looked at even where another key is wrong
+        if isinstance(value, str) and not fits(value):
             source.wrong((key,), f"{key} {show(value)} is not {allowed}")
     bridge = getattr(top, "bridge", "")
     broker = _broker(source, file)
@@ -221,7 +229,11 @@ def _device(source: YamlFile, device_id: str, bridge: str) -> DeviceConfig | Non
         source.wrong((*path, "model"), text)
         return None
     device = load_device(told.model)
-    driver, settings_type = load_driver(device)
+    try:
+        driver, settings_type = load_driver(device)
+    except Misconfigured as error:
+        source.wrong((*path, "model"), str(error))
+        return None
     settings: Any = _section(source, (*path, "settings"), settings_type)
     if settings is None:
         return None

@@ -64,19 +64,25 @@ class Broker:
         Raises:
             ValueError: It is no such address.
         """
-        parts = urlsplit(url if "://" in url else f"mqtt://{url}")
+        shown = f"…@{url.rpartition('@')[2]}" if "@" in url else url  # a password may be what is wrong
+        wrong = f"broker {shown!r} is not mqtt://[user@]host[:port] or mqtts://…"
+        try:
+            parts = urlsplit(url if "://" in url else f"mqtt://{url}")
+            port = parts.port
+        except ValueError:
+            raise ValueError(wrong) from None  # or the password would stand in the traceback
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path.strip("/"):
-            shown = url.replace(parts.password, "…") if parts.password else url
-            raise ValueError(f"broker {shown!r} is not mqtt://[user@]host[:port] or mqtts://…")
+            raise ValueError(wrong)
         tls = parts.scheme == "mqtts"
         password = unquote(parts.password) if parts.password else os.environ.get("LAB2MQTT_PASSWORD")
         username = unquote(parts.username) if parts.username else None
-        port = parts.port or (8883 if tls else 1883)
+        port = port or (8883 if tls else 1883)
         return cls(parts.hostname, port, username, password if username else None, tls)
 
     def __str__(self) -> str:
         user = f"{self.username}@" if self.username else ""
-        return f"mqtt{'s' if self.tls else ''}://{user}{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"mqtt{'s' if self.tls else ''}://{user}{host}:{self.port}"
 
 
 class Message(NamedTuple):
@@ -267,6 +273,7 @@ class Connection:
         self._link: Link | None = None
         self._waiting: deque[tuple[str, str | bytes]] = deque(maxlen=WAITING)
         self._up = asyncio.Event()
+        self._tried = asyncio.Event()
         self._was_up = False
         self.reconnects = -1  # the first connection is none
         self.complaint = ""  # why there is no link
@@ -279,6 +286,10 @@ class Connection:
     async def wait_up(self) -> None:
         """Wait until there is a link on which everything has been said."""
         await self._up.wait()
+
+    async def wait_tried(self) -> None:
+        """Wait until the first attempt has brought a link, or has failed."""
+        await self._tried.wait()
 
     async def run(self) -> None:
         """Keep the link up until cancelled; then take leave of the broker in an orderly way."""
@@ -299,6 +310,7 @@ class Connection:
                     _LOGGER.warning("No link to %s: %s; trying again", self.broker, error)
             finally:
                 self._lost()
+            self._tried.set()
             if self._was_up:
                 pause, self._was_up = _pauses(), False
             await asyncio.sleep(next(pause))
@@ -324,6 +336,7 @@ class Connection:
             link.send(topic, payload, 1, retain=False)
         self._was_up, self.complaint = True, ""
         self._up.set()
+        self._tried.set()
 
     def _lost(self) -> None:
         """Keep the answers that the broker has not taken for the next link."""

@@ -31,8 +31,8 @@ class Latches:
         self._devices: dict[str, dict[str, Any]] = {}
         try:
             kept = self._kept.read()
-            self._lab, self._devices = dict(kept.get("lab", {})), dict(kept.get("devices", {}))
-        except (OSError, ValueError, TypeError) as error:
+            self._lab, self._devices = _stops(kept.get("lab", {})), _stops(kept.get("devices", {}))
+        except (OSError, ValueError, TypeError, AttributeError, wire.WireError) as error:
             _LOGGER.error(
                 "%s cannot be read (%s): the lab counts as stopped until it is released", file, error
             )
@@ -85,6 +85,11 @@ class Latches:
             self._kept.write({"lab": self._lab, "devices": self._devices})
         except OSError as error:
             _LOGGER.error("The emergency stop holds, but would not survive a restart: %s", error)
+
+
+def _stops(kept: Mapping[str, object]) -> dict[str, dict[str, Any]]:
+    """Stops as they were kept, each read as strictly as from the wire."""
+    return {name: wire.read_stop(wire.encode(stop).encode()) for name, stop in kept.items()}
 
 
 def told(stop: Mapping[str, Any]) -> str:

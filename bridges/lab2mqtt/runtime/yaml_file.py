@@ -44,12 +44,15 @@ class YamlFile:
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise Misconfigured(f"{file}:{line}: no YAML: {error.problem}") from error
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError) as error:  # such as a 13th month
             raise Misconfigured(f"{file}: no YAML: {error}") from error
         if not isinstance(data, dict) or root is None:
             raise Misconfigured(f"{file}:1: the file must hold keys with values, such as `bridge: bench-pi`")
         loaded = cls(file, data)
-        loaded._locate(root, ())
+        try:
+            loaded._locate(root, ())
+        except RecursionError as error:
+            raise Misconfigured(f"{file}: no YAML: an alias contains itself") from error
         return loaded
 
     def wrong(self, path: KeyPath, text: str) -> None:

@@ -1,0 +1,266 @@
+"""The configuration: one file, checked whole; everything wrong is told at once, with its line."""
+
+from pathlib import Path
+
+import pytest
+
+from lab2mqtt.core.errors import Misconfigured
+from lab2mqtt.runtime import config
+from lab2mqtt.runtime.config import DeviceSettings, load, make_device
+
+SECRET = "sesame-7f3a"  # noqa: S105 - nobody's
+GOOD = """\
+bridge: bench-pi
+broker:
+  host: broker.lab
+  username: bench
+devices:
+  plate-resort:
+    model: plate_resort
+    name: Carousel
+    area: Lab 2
+    settings:
+      device: /dev/ttyUSB1
+      hotels: [A, B]
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where the configuration stands."""
+    return tmp_path / "lab.yaml"
+
+
+def problems(file: Path, text: str) -> list[str]:
+    """What is told about a file, line by line, without its path."""
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(Misconfigured) as wrong:
+        load(file)
+    return [line.removeprefix(str(file)).removeprefix(":") for line in str(wrong.value).splitlines()]
+
+
+def test_a_good_file_becomes_a_bridge_that_can_be_run(file: Path) -> None:
+    """With the settings in the types that the driver wants, and the limits that follow from them."""
+    file.write_text(GOOD)
+    found = load(file)
+    assert (found.bridge, str(found.broker)) == ("bench-pi", "mqtt://bench@broker.lab:1883")
+    assert (found.base, found.discovery, found.stop_topic) == (
+        "lab2mqtt",
+        "homeassistant",
+        "lab2mqtt/emergency_stop",
+    )
+    (device,) = found.devices
+    assert (device.instance.name, device.instance.area, device.instance.simulated) == (
+        "Carousel",
+        "Lab 2",
+        False,
+    )
+    assert (device.settings.device, device.settings.hotels) == ("/dev/ttyUSB1", ("A", "B"))
+    assert device.tasks["activate_hotel"].schema.parameters["hotel"].choices == ("A", "B")
+
+
+def test_what_is_not_told_is_usual(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The smallest file is two lines and a model."""
+    monkeypatch.setenv("XDG_STATE_HOME", "/var/lib")
+    file.write_text("bridge: b\ndevices:\n  x: {model: plate_resort}\n")
+    found = load(file)
+    assert str(found.broker) == "mqtt://127.0.0.1:1883"
+    assert found.state == Path("/var/lib/lab2mqtt/b")
+    assert found.devices[0].instance.name == "Plate resort"
+
+
+def test_the_state_folder_is_beside_the_file_unless_it_is_absolute(file: Path) -> None:
+    """The file may be moved with what belongs to it."""
+    file.write_text("bridge: b\nstate: kept\ndevices: {}\n")
+    assert load(file).state == file.parent / "kept"
+
+
+def test_everything_wrong_is_told_at_once_in_the_order_of_the_lines(file: Path) -> None:
+    """Each with file, line, key, value and what is allowed."""
+    text = """\
+bridge: Bench Pi
+brokr: {}
+broker:
+  port: 99999
+  hots: x
+devices:
+  Plate Resort:
+    model: plate_resort
+  resort:
+    model: plate_resrot
+  other:
+    model: plate_resort
+    simulated: "yes"
+    colour: red
+  last:
+    model: plate_resort
+    settings:
+      motor_id: 300
+      hotels: A
+      offset: 3
+"""
+    assert problems(file, text) == [
+        "1: bridge 'Bench Pi' is not an id of a-z, 0-9, - and _, at most 64 long",
+        "2: the file has no 'brokr' (did you mean 'broker'?): it takes bridge, devices, broker, base, "
+        "discovery, stop_topic, state",
+        "4: broker.port 99999 is out of range: a whole number, 1 to 65535",
+        "5: broker has no 'hots' (did you mean 'host'?): it takes host, port, username, password_env, "
+        "password_file, tls, ca_file",
+        "7: device id 'Plate Resort' is not made of a-z, 0-9, - and _, at most 64 long",
+        "10: model 'plate_resrot' is not one of plate_resort (did you mean 'plate_resort'?)",
+        "13: devices.other.simulated 'yes' is not true or false",
+        "14: devices.other has no 'colour': it takes model, name, area, simulated, settings",
+        "18: devices.last.settings.motor_id 300 is out of range: a whole number, 0 to 252",
+        "19: devices.last.settings.hotels 'A' is not a list (each a text of 1 to 32 characters)",
+        "20: devices.last.settings has no 'offset' (did you mean 'offset_angle'?): it takes device, baudrate, "
+        "motor_id, hotels, rooms_per_hotel, offset_angle, rotation_direction, default_speed, "
+        "position_tolerance, movement_timeout, goal_torque, torque_limit, temperature_limit, current_limit, "
+        "voltage_min, voltage_max, profile_acceleration, exit",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("devices: {}\n", ["1: bridge is missing: a text"]),
+        ("bridge: b\n", ["1: devices is missing: an object"]),
+        ("bridge: b\ndevices:\n", ["2: devices null is not an object"]),
+        ("bridge: b\ndevices: [x]\n", ['2: devices ["x"] is not an object']),
+        ("bridge: b\ndevices:\n  x: y\n", ["3: devices.x 'y' is not a set of keys with values"]),
+        ("bridge: b\ndevices:\n  x:\n", ["3: devices.x.model is missing: a text"]),
+        ("bridge: b\nbase: a/#\ndevices: {}\n", None),
+        ("bridge: b\ndiscovery: /ha\ndevices: {}\n", None),
+        ("bridge: b\ndevices: {bridge: {model: plate_resort}}\n", None),
+        ("bridge: b\ndevices: {1: {model: plate_resort}}\nbroker: x\n", None),
+    ],
+    ids=range(10),
+)
+def test_each_mistake_has_its_line(file: Path, text: str, told: list[str] | None) -> None:
+    """Also where a section is not what it should be."""
+    found = problems(file, text)
+    assert told is None or found == told
+    assert all(line.split(":")[0].isdecimal() for line in found)
+
+
+def test_settings_that_contradict_each_other_are_told_in_their_own_words(file: Path) -> None:
+    """What no single key shows, the model knows."""
+    text = GOOD.replace("[A, B]", "[A, B, A]")
+    assert problems(file, text) == [
+        "10: devices.plate-resort.settings: hotels has 'A' twice: each name may stand there once"
+    ]
+    text = GOOD.replace("hotels: [A, B]", "voltage_min: 20")
+    assert problems(file, text) == [
+        "10: devices.plate-resort.settings: voltage_min 20 V is not below voltage_max 14 V"
+    ]
+
+
+def test_the_same_settings_without_a_file_are_refused_too() -> None:
+    """The demo makes its devices without one."""
+    with pytest.raises(Misconfigured, match="hotels has 'A' twice"):
+        make_device("x", "b", DeviceSettings("plate_resort", settings={"hotels": ["A", "A"]}))
+    with pytest.raises(Misconfigured, match="motor_id 300 is out of range.*; settings has no 'hotel'"):
+        make_device("x", "b", DeviceSettings("plate_resort", settings={"motor_id": 300, "hotel": 1}))
+
+
+def test_a_driver_whose_library_is_missing_says_what_to_install(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Raspberry Pi has only what its own devices need."""
+    file.write_text(GOOD)
+    for name in ("plate_resort", "dynamixel", "servo_axis", "plate_resort_settings"):
+        monkeypatch.delitem(__import__("sys").modules, f"lab2mqtt.drivers.{name}", raising=False)
+    monkeypatch.setitem(__import__("sys").modules, "dynamixel_sdk", None)
+    with pytest.raises(Misconfigured, match=r"plate-resort.*dynamixel_sdk"):
+        load(file)
+
+
+# The file itself
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", ":1: the file must hold keys with values, such as `bridge: bench-pi`"),
+        (b"# nothing\n", ":1: the file must hold keys with values, such as `bridge: bench-pi`"),
+        (b"- bridge\n", ":1: the file must hold keys with values, such as `bridge: bench-pi`"),
+        (b"bridge: b\ndevices:\n\tx: 1\n", ":3: no YAML: found character '\\t' that cannot start any token"),
+        (b"bridge: [b\n", ":2: no YAML: "),
+        (b"bridge: b\xff\n", ": not UTF-8 text: invalid start byte at byte 9"),
+        (b"bridge: b\x00\n", ": no YAML: "),
+        (b"bridge: 2026-13-45\n", ": no YAML: "),
+        (b"a: &a\n  b: *a\n", ": no YAML: "),
+        (b"? [a]\n: b\n", ":1: no YAML: "),
+    ],
+    ids=range(10),
+)
+def test_what_is_no_configuration_at_all_is_told_without_a_traceback(
+    file: Path, content: bytes, told: str
+) -> None:
+    """Tabs, half of an edit, another encoding."""
+    file.write_bytes(content)
+    with pytest.raises(Misconfigured) as wrong:
+        load(file)
+    assert str(wrong.value).startswith(f"{file}{told}")
+
+
+def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
+    """And so does a folder."""
+    with pytest.raises(Misconfigured, match=r"none\.yaml: No such file or directory"):
+        load(tmp_path / "none.yaml")
+    with pytest.raises(Misconfigured, match="Is a directory"):
+        load(tmp_path)
+
+
+def test_a_key_that_stands_twice_is_told(file: Path) -> None:
+    """YAML would silently take the last one, and the first device would be gone."""
+    text = GOOD + "  plate-resort:\n    model: plate_resort\n"
+    assert problems(file, text) == ["13: devices.plate-resort stands here a second time"]
+
+
+# Passwords
+
+
+def test_a_password_in_the_file_is_refused_and_not_repeated(file: Path) -> None:
+    """The file is copied, shown and committed."""
+    text = GOOD.replace("username: bench", f"password: {SECRET}")
+    assert problems(file, text) == [
+        "4: broker.password: a password does not belong in this file; use password_env or password_file"
+    ]
+
+
+def test_a_password_comes_from_the_environment_or_a_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And is never shown."""
+    monkeypatch.setenv("BENCH_PASSWORD", SECRET)
+    (file.parent / "secret").write_text(f"{SECRET}\n")
+    for line in ("password_env: BENCH_PASSWORD", "password_file: secret"):
+        file.write_text(GOOD.replace("username: bench", f"username: bench\n  {line}"))
+        found = load(file)
+        assert found.broker.password == SECRET
+        assert SECRET not in f"{found} {found!r} {found.broker} {found.broker!r} {caplog.text}"
+
+
+def test_a_password_that_is_not_there_is_told_with_where_it_was_looked_for(file: Path) -> None:
+    """An empty password would be tried for ever."""
+    text = GOOD.replace("username: bench", "password_env: NO_SUCH_PASSWORD\n  password_file: nowhere")
+    assert problems(file, text) == [
+        "4: broker.password_env: the environment has no NO_SUCH_PASSWORD",
+        "5: broker.password_file 'nowhere': No such file or directory",
+    ]
+
+
+# Simulated
+
+
+def test_a_simulated_device_says_so(file: Path) -> None:
+    """In its description, and so in its name."""
+    file.write_text(GOOD.replace("area: Lab 2", "simulated: true"))
+    assert load(file).devices[0].instance.simulated is True
+
+
+def test_every_example_is_a_good_file() -> None:
+    """It is what people start from."""
+    examples = sorted((Path(config.__file__).parents[3] / "examples").glob("*.yaml"))
+    for example in examples:
+        assert load(example).devices
