@@ -16,6 +16,7 @@ from lab2mqtt.core.description import Instance, bind, describe, entities_of
 from lab2mqtt.core.device import Device
 from lab2mqtt.core.entities import Happening
 from lab2mqtt.core.house import HOUSE_TASKS, STATE_KEYS
+from lab2mqtt.core.page import page
 from lab2mqtt.core.parameters import parameters_of
 from lab2mqtt.discovery.announcement import announce
 from lab2mqtt.runtime.config import known_models, load_device, load_driver
@@ -224,6 +225,18 @@ def test_every_event_of_the_driver_has_a_trigger(model: Model) -> None:
     }
     triggers = [one for one in model.components().values() if one["platform"] == "device_automation"]
     assert {one["payload"] for one in triggers} == types
+
+
+def test_its_page_tells_every_task_entity_and_setting(model: Model) -> None:
+    """The documentation is made of the declaration; a row with a cell too many would be no table."""
+    described = model.described()
+    written = page(described, parameters_of(type(model.settings)))
+    names = [*described["tasks"], *described["entities"], *(field.name for field in fields(model.settings))]
+    assert [name for name in names if f"`{name}`" not in written] == []
+    tables = [part for part in written.split("\n\n") if part.startswith("|")]
+    assert len(tables) == 3
+    for table in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.strip().splitlines()}) == 1
 
 
 def test_every_device_is_listed_and_declared_without_the_libraries_of_its_driver() -> None:

@@ -97,7 +97,7 @@ def _bytes(file: Path) -> None:
         _text('{"lab": [], "devices": 7}'),
         _text('{"lab": {"t": 3}, "devices": {}}'),
         _text('{"lab": {}, "devices": {"sink": true}}'),
-        _text('{"lab": {"t": {"engaged": true}}, "devices": {}}'),
+        _text('{"lab": [], "devices": {}}'),
         _folder,
         _bytes,
     ],
