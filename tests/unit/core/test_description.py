@@ -154,7 +154,7 @@ def test_a_number_without_limits_is_refused() -> None:
         def set_flow(self, flow: float) -> None:  # type: ignore[override]
             """Open the tap."""
 
-    number = Number("flow", "Flow", task="set_flow", parameter="flow")
+    number: Number[Any] = Number("flow", "Flow", task="set_flow", parameter="flow")
     device = replace(DEVICE, entities=(number,))
     with pytest.raises(ValueError, match="flow sets set_flow's flow, which has no limits"):
         describe(device, bind(device, Driver, KitchenSinkSettings()), HERE)

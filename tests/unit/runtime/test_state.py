@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from lab2mqtt import wire
-from lab2mqtt.core.entities import Button, Happening, Sensor, TextInput
+from lab2mqtt.core.entities import Button, Entity, Happening, Sensor, TextInput
 from lab2mqtt.runtime.state import RANK, measured, readiness
 
 
@@ -35,7 +35,7 @@ def test_every_word_of_the_protocol_has_its_rank() -> None:
 
 def test_values_are_taken_out_of_the_snapshot_by_key() -> None:
     """What has no value has no key."""
-    entities = (
+    entities: tuple[Entity[Snapshot], ...] = (
         Sensor("mass", "Mass", precision=1, read=lambda now: now.mass),
         Sensor("exact", "Exact", read=lambda now: now.mass),
         Sensor("house", "House"),

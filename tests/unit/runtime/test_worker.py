@@ -318,6 +318,16 @@ async def test_a_stop_stops_whatever_else_is_wrong_with_it(
     """Nobody in a hurry is to be told about a malformed key first."""
     bench.worker.receive(payload, retained=retained)
     await bench.result("a")
+    await bench.heard("event", event_type="emergency_stopped", confirmed=True)
+    assert "stop" in bench.driver.calls
+    assert (await bench.call("pour"))["error_code"] == "emergency_stopped"
+
+
+async def test_a_stop_that_cannot_even_be_answered_stops(bench: Bench) -> None:
+    """Only its task could be read; who sent it sees the event."""
+    with pytest.raises(wire.WireError, match="request_id 5"):
+        bench.worker.receive(b'{"request_id": 5, "task": "emergency_stop"}')
+    await bench.heard("event", event_type="emergency_stopped", confirmed=True)
     assert "stop" in bench.driver.calls
 
 
@@ -449,8 +459,10 @@ async def test_a_read_that_hangs_is_answered_in_time(bench: Bench) -> None:
 
 async def test_a_task_that_runs_out_of_time_brings_the_device_to_rest_and_then_answers(bench: Bench) -> None:
     """Whoever reads timeout may put a hand in."""
-    result = await bench.call("fill", timeout=0.02)
-    assert (result["error_code"], result["error"]) == ("timeout", "fill was not done within 0.02 s")
+    fill = bench.send("fill", timeout=0.2)
+    await bench.begun()
+    result = await bench.result(fill)
+    assert (result["error_code"], result["error"]) == ("timeout", "fill was not done within 0.2 s")
     assert bench.driver.calls == ["open", "fill", "tap closed: timeout"]
     assert (await bench.heard("state", readiness="ready"))["task"] is None
 
@@ -458,7 +470,8 @@ async def test_a_task_that_runs_out_of_time_brings_the_device_to_rest_and_then_a
 @pytest.mark.usefixtures("impatient")
 async def test_a_driver_that_does_not_end_a_task_is_stopped_past_it(bench: Bench) -> None:
     """The answer goes out, but nothing else starts while the driver holds the instrument."""
-    soak = bench.send("soak", timeout=0.01)
+    soak = bench.send("soak", timeout=0.2)
+    await bench.begun()
     waits = bench.send("choose_basin", {"basin": "right"})
     assert (await bench.result(soak))["error_code"] == "timeout"
     assert bench.driver.calls == ["open", "soak", "stop"]
