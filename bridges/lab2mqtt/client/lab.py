@@ -84,17 +84,12 @@ class Lab:
             BrokerError: The broker does not answer.
         """
         self._link = asyncio.create_task(self._connection.run())
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._connect_within or CONNECT_WITHIN):
-                if not self._connect_within:
-                    await self._connection.wait_tried()
-                    if not self._connection.up:
-                        raise TimeoutError
-                await self._connection.wait_up()
-        except TimeoutError:
+                await (self._connection.wait_up() if self._connect_within else self._connection.wait_tried())
+        if not self._connection.up:
             await self.__aexit__(None, None, None)
-            why = self._connection.complaint or "no answer"
-            raise BrokerError(f"no broker at {self.broker}: {why}") from None
+            raise BrokerError(f"no broker at {self.broker}: {self._connection.complaint or 'no answer'}")
         return self
 
     async def __aexit__(

@@ -47,6 +47,7 @@ class BoundTask:
         self.timeout: float = 10.0
         self.method = ""
         self.link = ""
+        self.homes = False
         self.returns = ""
         self.is_coroutine = False
 
@@ -81,7 +82,7 @@ def bind(device: Device[Any], driver: type, settings: object) -> dict[str, Bound
         one = BoundTask(task.name, task.effect, _summary(method), parameters_of(method, settings))
         limit = task.timeout
         one.timeout = getattr(settings, limit.name) + MARGIN if isinstance(limit, Setting) else limit
-        one.method, one.link, one.returns = task.method, task.link, _returns(method)
+        one.method, one.link, one.homes, one.returns = task.method, task.link, task.homes, _returns(method)
         bound[task.name] = one
     return bound | {name: BoundTask(name, *told) for name, told in house_tasks(device).items()}
 
@@ -185,7 +186,11 @@ def _from_parameter(entity: Commanding[Any], task: BoundTask) -> dict[str, objec
                 "unit": parameter.unit,
             }
         case Select():
-            return {"options": [str(choice) for choice in parameter.choices]}
+            if not all(isinstance(choice, str) for choice in parameter.choices if choice is not None):
+                raise ValueError(
+                    f"{entity.key} sets {task.name}'s {parameter.name}, whose choices are no texts"
+                )
+            return {"options": [choice for choice in parameter.choices if choice is not None]}
         case TextInput():
             return {
                 "minimum": parameter.shortest,

@@ -23,6 +23,7 @@ class Task:
             moves hardware.
         timeout: Seconds that a run may take unless the command says otherwise; a ``Setting`` names the
             setting that holds them.
+        homes: Whether it is what a device does that must be homed before any other motion.
         link: ``open`` makes the connection to the instrument, ``close`` ends it until it is opened again.
     """
 
@@ -30,6 +31,7 @@ class Task:
     run: str = ""
     effect: Literal["read", "set", "move"] = "set"
     timeout: float | Setting = 10.0
+    homes: bool = False
     link: Literal["", "open", "close"] = ""
 
     @property

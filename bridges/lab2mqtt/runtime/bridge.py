@@ -25,6 +25,7 @@ BARRIER = 1.0  # s to wait for our own message to come back
 TOPICS_AT_ONCE = 200  # in one SUBSCRIBE
 SAY_DROPS_EVERY = 10.0  # s between two lines in the log about messages that nobody can be answered for
 LEAVE_WITHIN = 2.0  # s for the last messages
+EMBEDDED_AT_MOST = 100  # devices; amqtt's work for each message grows with them
 
 
 class Bridge:
@@ -82,6 +83,12 @@ class Bridge:
         Raises:
             Misconfigured: Another process runs this bridge.
         """
+        if len(self.workers) > EMBEDDED_AT_MOST:
+            _LOGGER.warning(
+                "%d devices: the embedded broker (`lab2mqtt broker`) is for %d at most, mosquitto takes them all",
+                len(self.workers),
+                EMBEDDED_AT_MOST,
+            )
         work = [asyncio.create_task(worker.run()) for worker in self.workers.values()]
         link = asyncio.create_task(self.connection.run())
         health = asyncio.create_task(self._say_health())

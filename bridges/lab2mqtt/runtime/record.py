@@ -44,9 +44,11 @@ class Record:
 
     def _forget(self, now: float) -> None:
         """Drop what is too old or too much, but never what still runs."""
-        while self._entries:
-            oldest = next(iter(self._entries))
-            taken, _, result = self._entries[oldest]
-            if result is None or (now - taken < KEPT_FOR and len(self._entries) <= KEPT_AT_MOST):
-                return
-            del self._entries[oldest]
+        dropped: list[str] = []
+        for request_id, (taken, _, result) in self._entries.items():
+            if now - taken < KEPT_FOR and len(self._entries) - len(dropped) <= KEPT_AT_MOST:
+                break
+            if result is not None:
+                dropped.append(request_id)
+        for request_id in dropped:
+            del self._entries[request_id]

@@ -15,7 +15,11 @@ class Running:
     """One run of one command."""
 
     def __init__(
-        self, command: dict[str, Any], task: BoundTask, on_progress: Callable[[float | None, str], None]
+        self,
+        command: dict[str, Any],
+        task: BoundTask,
+        on_progress: Callable[[float | None, str], None],
+        waited: float = 0.0,
     ) -> None:
         """Prepare; ``finish`` runs it.
 
@@ -23,13 +27,15 @@ class Running:
             command: As it was read from the wire.
             task: What it asks for.
             on_progress: Called with percent and words.
+            waited: Seconds since the command was received.
         """
         self.command = command
         self.task = task
         self.run = TaskRun(on_progress)
         self._loop = asyncio.get_running_loop()
         self._limit = float(command["timeout"] or task.timeout)
-        self._left = self._limit
+        # A limit that the command states counts from its receipt, the task's own from now.
+        self._left = max(0.0, self._limit - (waited if command["timeout"] else 0.0))
         self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._call: asyncio.Future[Any] | None = None

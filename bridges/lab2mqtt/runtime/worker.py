@@ -143,6 +143,7 @@ class Worker:
             return
         if command["request_id"] is None:
             command["request_id"] = uuid.uuid4().hex
+        command["received"] = asyncio.get_running_loop().time()
         if command["task"] == "emergency_stop":
             self._emergency_stop(command)
         elif self._answers.is_new(command):
@@ -180,9 +181,17 @@ class Worker:
             self._start(command, task, arguments)
         elif len(self._queue) < QUEUE:
             self._queue.append(command)
+            if command["timeout"]:  # counts from now, also while it waits
+                asyncio.get_running_loop().call_later(command["timeout"], self._waited_too_long, command)
             self._answers.tell(command, "accepted", message=f"number {len(self._queue)} in the queue")
         else:
             raise Refused(f"{QUEUE} commands are waiting already", wire.BUSY)
+
+    def _waited_too_long(self, command: dict[str, Any]) -> None:
+        if command in self._queue:
+            self._queue.remove(command)
+            why = TimedOut(f"{command['task']} did not come to its turn within {command['timeout']:g} s")
+            self._answers.settle(command, error=why, tell=True)
 
     def _check_expiry(self, command: dict[str, Any], task: BoundTask) -> None:
         try:
@@ -199,12 +208,16 @@ class Worker:
         if not self.instrument.reachable and not task.link:
             why = self.instrument.problem or "not connected yet"
             raise Unreachable(f"the instrument does not answer: {why}")
+        must = self._device.needs_homing
+        if task.effect == "move" and not task.homes and must and (first := must(self.instrument.snapshot)):
+            raise Refused(f"it must be homed first: {'; '.join(first)}", wire.NOT_ALLOWED)
 
     def _start(self, command: dict[str, Any], task: BoundTask, arguments: dict[str, Any]) -> None:
         def progress(percent: float | None, message: str) -> None:
             self._answers.progress(command, percent, message)
 
-        running = Running(command, task, progress)
+        waited = asyncio.get_running_loop().time() - command["received"]
+        running = Running(command, task, progress, waited)
         self._running = running
         self._presence.task = task.name
         self._answers.tell(command, "running")

@@ -481,6 +481,19 @@ async def test_a_driver_that_does_not_end_a_task_is_stopped_past_it(bench: Bench
     assert results(bench) == {soak: 1, waits: 1}
 
 
+async def test_a_timeout_counts_from_receipt_also_in_the_queue(bench: Bench) -> None:
+    """Whoever said ten seconds is not to be surprised by a motion after a minute."""
+    first = bench.send("fill")
+    await bench.begun()
+    waits = bench.send("fill", timeout=0.05)
+    result = await bench.result(waits)
+    assert (result["error_code"], bench.of("result", request_id=first)) == ("timeout", [])
+    assert "did not come to its turn within 0.05 s" in result["error"]
+    await bench.call("cancel")
+    await bench.result(first)
+    assert bench.driver.calls.count("fill") == 1
+
+
 async def test_cancel_ends_a_running_task_in_an_orderly_way(bench: Bench) -> None:
     """The driver brings the device to rest itself; both the task and the cancel are answered."""
     fill = bench.send("fill")
