@@ -8,7 +8,7 @@ from pathlib import Path
 import shutil
 import time
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import FloatRect, Locator, Page, sync_playwright
 
 START_WITHIN = 30_000  # ms; the first page takes 6 s on two shared cores
 
@@ -60,13 +60,28 @@ class Browser:
         text: str = self.page.evaluate(_TEXT)
         return text
 
-    def picture(self, file: Path) -> Path:
-        """Take a picture of the page once nothing moves on it any more."""
+    def choose(self, label: str, option: str) -> None:
+        """Click on a select, and on one of its options."""
+        self._select(label).click()
+        self.page.get_by_role("menuitem", name=option, exact=True).click()
+
+    def wait_for_chosen(self, label: str, option: str) -> None:
+        """Wait until a select shows an option."""
+        self._select(label).get_by_text(option, exact=True).first.wait_for(timeout=START_WITHIN)
+
+    def _select(self, label: str) -> Locator:
+        return self.page.locator("ha-select").get_by_label(label, exact=True)
+
+    def picture(self, file: Path, clip: tuple[int, int, int, int] | None = None) -> Path:
+        """Take a picture of the page, or of (x, y, width, height), once nothing moves on it any more."""
+        place: FloatRect | None = None
+        if clip:
+            place = {"x": clip[0], "y": clip[1], "width": clip[2], "height": clip[3]}
         file.parent.mkdir(parents=True, exist_ok=True)
         before = b""
         # Cards are drawn late and slide in; a page with a clock or a spinner never stops, hence the limit.
         for _ in range(20):
-            now = self.page.screenshot(path=file)
+            now = self.page.screenshot(path=file, clip=place)
             if now == before:
                 break
             before = now

@@ -5,12 +5,12 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.e2e.browser import Browser, browser, find_chromium
 
 from lab2mqtt.hub import environments, mosquitto
 from lab2mqtt.hub.errors import HubError, NotAvailable
 from lab2mqtt.hub.mosquitto import Mosquitto
 from lab2mqtt.hub.process import HomeAssistant
-from tests.e2e.browser import Browser, browser, find_chromium
 
 RESULTS = Path(__file__).parents[2] / "test-results"
 
@@ -49,8 +49,8 @@ def hub(hub_broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def person(hub: HomeAssistant) -> Iterator[Browser]:
-    """A fresh browser of somebody whom the hub does not know yet."""
-    with browser(hub.url) as tab:
+    """A fresh browser of somebody whom the hub does not know yet; high enough for a device's page."""
+    with browser(hub.url, size=(1280, 1120)) as tab:
         yield tab
 
 

@@ -8,6 +8,7 @@ import subprocess
 from typing import Any
 
 import pytest
+from tests.hub.lab import Lab
 
 from lab2mqtt.hub import environments, mosquitto
 from lab2mqtt.hub.errors import HubError
@@ -72,3 +73,25 @@ def discovery_problems(hub_environment: Path) -> Callable[[dict[str, Any]], list
         return found
 
     return ask
+
+
+@pytest.fixture(scope="session")
+def shared_lab(
+    hub: HomeAssistant, hub_broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lab]:
+    """The lab of all tests of a version; its bridge starts after the hub."""
+    del hub
+    made = Lab(hub_broker, tmp_path_factory.mktemp("lab"))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def lab(hub: HomeAssistant, shared_lab: Lab) -> Iterator[Lab]:
+    """A lab that is ready, as the hub sees it. The hub must not complain about us while a test runs."""
+    shared_lab.ready(hub)
+    yield shared_lab
+    found = shared_lab.complaints(hub)
+    assert not found, "\n".join(found)

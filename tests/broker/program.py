@@ -1,0 +1,96 @@
+"""Our own programs as real processes, which can be killed and end with the tests however these end."""
+
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+
+from lab2mqtt.hub import child
+
+END_WITHIN = 10.0  # s
+RUN_WITHIN = 30.0  # s
+
+
+class Ended(NamedTuple):
+    """How a process ended."""
+
+    code: int
+    seconds: float
+
+
+class Said(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+
+class Program:
+    """``python -m lab2mqtt …``, or another module."""
+
+    def __init__(self, arguments: list[str], log: Path, module: str = "lab2mqtt") -> None:
+        self.command = [sys.executable, "-m", module, *arguments]
+        self.log = log
+        self._process: child.Child | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def start(self) -> None:
+        """Start it."""
+        assert self.pid is None, "it runs already"
+        self._process = child.start(self.command, self.log)
+
+    def wait(self, within: float = END_WITHIN) -> int:
+        """Wait for its end; gives the exit code."""
+        assert self._process
+        try:
+            return self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"it did not end within {within:g} s: {self.said()}") from None
+
+    def terminate(self, number: int = signal.SIGTERM) -> Ended:
+        """Ask it to end."""
+        began = time.monotonic()
+        if self.pid and self._process:
+            self._process.send_signal(number)
+        return Ended(self.wait(), time.monotonic() - began)
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+    def said(self) -> str:
+        """Its output since its last start."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def until_said(self, words: str, within: float = END_WITHIN) -> None:
+        """Wait for words in its output."""
+        deadline = time.monotonic() + within
+        while words not in self.said():
+            assert self.pid, f"it ended: {self.said()}"
+            assert time.monotonic() < deadline, f"{words!r} was not said: {self.said()}"
+            time.sleep(0.01)
+
+
+def run(*arguments: str, within: float = RUN_WITHIN) -> Said:
+    """Run ``lab2mqtt`` with arguments to its end."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "lab2mqtt", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=within,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    return Said(done.returncode, done.stdout, done.stderr, time.monotonic() - began)

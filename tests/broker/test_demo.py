@@ -1,0 +1,150 @@
+"""``lab2mqtt demo --no-hub``: up in a moment, heals itself, and leaves nothing behind."""
+
+from collections.abc import Iterator
+import os
+from pathlib import Path
+import re
+import signal
+import time
+import uuid
+
+import pytest
+from tests.broker.observer import Observer, until
+from tests.broker.program import Program, Said, run
+
+from lab2mqtt.hub import child
+from lab2mqtt.hub.ports import free_port, listens
+
+UP_WITHIN = 3.0  # s
+DEVICE = "plate-resort"
+MARK = "LAB2MQTT_TEST_MARK"
+
+
+class Demo(Program):
+    """A demo, whose processes are known by a mark in their environment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        super().__init__(["demo", "--no-hub", "--broker-port", str(self.port)], folder / "demo.log")
+        self.mark = uuid.uuid4().hex
+        # Of its own, so that neither this user's running demo nor this one is taken for the other.
+        self.environment = os.environ | {MARK: self.mark, "XDG_STATE_HOME": str(folder / "state")}
+        self.up_after = 0.0
+
+    def start(self) -> None:
+        """Start it; returns once it says that it is up."""
+        began = time.monotonic()
+        self._process = child.start(self.command, self.log, self.environment)
+        self.until_said("Ctrl-C ends everything", within=20)
+        self.up_after = time.monotonic() - began
+
+    def processes(self) -> set[int]:
+        """Everything that runs and was started by this demo, itself included."""
+        found = set()
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdecimal():
+                try:
+                    environment = (folder / "environ").read_bytes()
+                except OSError:
+                    continue
+                if f"{MARK}={self.mark}".encode() in environment:
+                    found.add(int(folder.name))
+        return found
+
+    def part(self, name: str) -> int:
+        """The process id of one of its parts, as it told."""
+        found = re.findall(rf"^  {name}: (\d+)$", self.said(), re.MULTILINE)
+        assert found, self.said()
+        return int(found[-1])
+
+    def call(self, *words: str) -> Said:
+        """Call a task."""
+        return run("call", DEVICE, *words, "--broker", f"mqtt://127.0.0.1:{self.port}")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A demo that runs, shared by those tests that do not end it."""
+    demo = Demo(tmp_path_factory.mktemp("demo"))
+    try:
+        demo.start()
+        yield demo
+    finally:
+        demo.terminate(signal.SIGINT)
+    until(lambda: not demo.processes(), "nothing is left")
+
+
+def test_the_demo_is_up_within_three_seconds(running: Demo) -> None:
+    """Told is what a user waits for, and where everything is; instruments are connected and ready."""
+    print(f"\ndemo up after {running.up_after:.2f} s")  # noqa: T201 - a figure
+    assert running.up_after < UP_WITHIN
+    assert f"mqtt://127.0.0.1:{running.port}" in running.said()
+    assert len(running.processes()) == 4, "demo, broker, simulator, bridge"
+    said = running.call("activate_hotel", "hotel=B", "--json")
+    assert said.code == 0, said.err
+    assert '"result": "reached"' in said.out
+
+
+@pytest.mark.parametrize("part", ["bridge", "broker", f"simulator of {DEVICE}"])
+def test_a_part_that_is_killed_is_started_again(running: Demo, part: str) -> None:
+    """As systemd would; the lab works again by itself."""
+    pid = running.part(part)
+    if pid not in running.processes():  # it was started again since it was told
+        pytest.fail(f"{part} is not running as {pid}")
+    os.kill(pid, signal.SIGKILL)
+    killed = time.monotonic()
+    until(lambda: pid not in running.processes() and len(running.processes()) == 4, "it is back", within=10)
+    running.until_said(f"{part} has ended")
+
+    def works() -> bool:
+        if not listens(running.port):
+            return False
+        with Observer(running.port, "lab2mqtt/#") as seen:
+            bridge, status = (seen.last(f"lab2mqtt/{who}/status") for who in ("bridge/demo", DEVICE))
+        return bool(bridge and status and bridge["status"] == status["status"] == "online")
+
+    until(works, "the lab works again", within=20, every=0.1)
+    assert running.call("get_position").code == 0
+    print(f"\n{part} killed: the lab works again after {time.monotonic() - killed:.1f} s")  # noqa: T201 - a figure
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_end_of_the_demo_is_the_end_of_all(tmp_path: Path, number: signal.Signals) -> None:
+    """Also in the middle of a move, and whoever presses Ctrl-C twice leaves nothing behind either."""
+    demo = Demo(tmp_path)
+    demo.start()
+    processes = demo.processes()
+    assert len(processes) == 4
+    with Observer(demo.port, "lab2mqtt/#") as seen:
+        seen.publish(f"lab2mqtt/{DEVICE}/command", {"task": "move_to_angle", "parameters": {"angle": 355}})
+        seen.wait(f"lab2mqtt/{DEVICE}/progress")
+    os.kill(demo.pid or 0, number)
+    os.kill(demo.pid or 0, number)
+    assert demo.wait() == 0, demo.said()
+    assert demo.processes() == set()
+    assert not listens(demo.port)
+    assert "Traceback" not in demo.said()
+    assert list((tmp_path / "state").rglob("*.json")) == []
+
+
+def test_a_demo_that_is_killed_takes_its_parts_with_it(tmp_path: Path) -> None:
+    """However it ends."""
+    demo = Demo(tmp_path)
+    demo.start()
+    demo.kill()
+    until(lambda: not demo.processes(), "nothing is left", within=10)
+
+
+def test_a_port_that_is_taken_is_told(running: Demo) -> None:
+    """With what to do; the demo that runs there is not touched."""
+    said = run("demo", "--no-hub", "--broker-port", str(running.port))
+    assert said.code == 1
+    assert "--broker-port" in said.err
+    assert running.call("get_position").code == 0
+
+
+def test_an_unknown_device_is_told_the_nearest() -> None:
+    """Before anything is started."""
+    said = run("demo", "--no-hub", "--device", "plate-resrot")
+    assert said.code == 1
+    assert DEVICE in said.err
