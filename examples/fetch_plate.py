@@ -1,6 +1,6 @@
-"""Fetch plates one after the other: a script as a lab writes it. Runs against `lab2mqtt demo`.
+"""Fetch plates one after the other: a script as a lab writes it.
 
-    python examples/fetch_plate.py mqtt://127.0.0.1:18830
+Against the demo: `python examples/fetch_plate.py mqtt://127.0.0.1:18830`
 """
 
 import asyncio

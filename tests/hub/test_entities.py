@@ -43,8 +43,6 @@ def test_every_entity_shows_what_is_measured(hub: HomeAssistant, lab: Lab) -> No
     may_be = {
         SELECT,
         "number.plate_resort_target",
-        "sensor.plate_resort_task",
-        "text.plate_resort_plate",
         EVENT,
     }
     assert {entity for entity in unknown if not entity.startswith("button.")} <= may_be

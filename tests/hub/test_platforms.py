@@ -19,11 +19,11 @@ SHOWN = {
     "image.sink_picture": None,
     "number.sink_flow": "0.0",
     "select.sink_basin": "left",
-    "sensor.sink_drains": "left, right",
+    "sensor.sink_drains": "left; right",
     "sensor.sink_program": "off",
     "sensor.sink_temperature": "21.0",
     "switch.sink_light": "off",
-    "text.sink_memo": "unknown",
+    "text.sink_memo": "",
     "text.sink_note": "",
     "update.sink_firmware": "on",
 }

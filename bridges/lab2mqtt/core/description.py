@@ -154,6 +154,7 @@ def _entity(entity: Entity[Any], tasks: Mapping[str, BoundTask]) -> dict[str, ob
                 "state_class": "measurement" if number else entity.state_class.replace("none", ""),
                 "options": list(entity.options),
                 "precision": entity.precision,
+                "none": entity.none,
             }
         case Happening():
             told["event_types"] = list(entity.event_types)

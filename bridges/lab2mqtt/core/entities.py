@@ -69,6 +69,7 @@ class Sensor(Readable[S]):
         state_class: ``measurement`` keeps statistics of it; for numbers with a unit the default.
         precision: Decimals shown.
         options: The words of an enum, in a fixed order.
+        none: The word for null and for an empty list, where that is an answer and not the lack of one.
     """
 
     platform = "sensor"
@@ -78,6 +79,7 @@ class Sensor(Readable[S]):
     state_class: Literal["", "measurement", "total", "total_increasing", "none"] = ""
     precision: int | None = None
     options: Sequence[str] = ()
+    none: str = ""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def house_entities(device: Device[Any]) -> tuple[Entity[Any], ...]:
             attributes=("readiness_reasons",),
             reachable=False,
         ),
-        Sensor("task", "Task", icon="mdi:play-circle-outline", category="diagnostic"),
+        Sensor("task", "Task", icon="mdi:play-circle-outline", category="diagnostic", none="none"),
         BinarySensor(
             "connected", "Connection", device_class="connectivity", category="diagnostic", reachable=False
         ),

@@ -78,11 +78,11 @@ def _sensor(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
         fields |= {"options": entity["options"], "device_class": "enum"}
     if "unit" not in entity and "options" not in entity:
         # A state holds 255 characters; lists become words.
-        text = f"value_json[{json.dumps(key)}]"
+        word = entity.get("none")
+        nothing = f"{json.dumps(word)} if not value" if word else "None if value is none"
         fields["value_template"] = (
-            f"{{% set value = {text} %}}"
-            "{{ None if value is none else "
-            "((value | join(', ')) if value is iterable and value is not string"
+            f"{{% set value = value_json[{json.dumps(key)}] %}}{{{{ {nothing} else "
+            "((value | join('; ')) if value is iterable and value is not string"
             " else (value | string))[:255] }}"
         )
     return fields
@@ -128,14 +128,17 @@ def _switch(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
 
 def _text(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
     fields = _state(key, entity, topics)
-    shortest, pattern = entity.get("minimum", 0), entity.get("pattern", "")
     if fields:
         value = f"value_json[{json.dumps(key)}]"
-        # A text has no way to be unknown; empty is the nearest, and the hub raises if that does not fit.
+        # A text has no way to be unknown; empty is the nearest.
         fields["value_template"] = f"{{{{ '' if {value} is none else {value} }}}}"
-        shortest, pattern = 0, pattern and f"^$|{pattern}"
-    fields |= {"min": shortest, "max": min(entity.get("maximum", 255), 255)}
-    return fields | _command(entity, topics) | ({"pattern": pattern} if pattern else {})
+    else:
+        # Else the word "unknown" would stand in the field, and a barcode scanner would write behind it.
+        fields = {"state_topic": topics.state, "value_template": "{{ '' }}"}
+    # The hub raises if an empty text does not fit; the task refuses what is too short.
+    pattern = entity.get("pattern", "")
+    fields |= {"min": 0, "max": min(entity.get("maximum", 255), 255)}
+    return fields | _command(entity, topics) | ({"pattern": f"^$|{pattern}"} if pattern else {})
 
 
 def _button(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:

@@ -85,7 +85,7 @@ class Bridge:
         """
         if len(self.workers) > EMBEDDED_AT_MOST:
             _LOGGER.warning(
-                "%d devices: the embedded broker (`lab2mqtt broker`) is for %d at most, mosquitto takes them all",
+                "%d devices: the embedded broker (`lab2mqtt broker`) takes %d at most, mosquitto all",
                 len(self.workers),
                 EMBEDDED_AT_MOST,
             )

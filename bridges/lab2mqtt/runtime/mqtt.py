@@ -27,7 +27,6 @@ _LOGGER = logging.getLogger(__name__)
 # Nagle's algorithm on one side and delayed acknowledgements on the other cost 44 ms each way.
 _NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux only
-
 _CORK: int | None = getattr(socket, "TCP_CORK", None)  # Linux only
 
 _REFUSED = 128  # MQTT's mark of a subscription that failed
