@@ -249,14 +249,19 @@ def set_number(hub: HomeAssistant, key: str, value: float) -> None:
 def complaints(log: str) -> list[str]:
     """The errors and warnings in a hub's log that have to do with us, with the lines that belong to them."""
     ours = ("lab2mqtt", "plate_resort", "plate-resort", "kitchen_sink", "template variable", "mqtt")
-    # 2025.4 clears the topic of a device that goes, as we just did, and wonders that nothing is left of it.
-    own = "No device components to cleanup"
+    own = (
+        # 2025.4 clears the topic of a device that goes, as we just did, and wonders that nothing is left.
+        "No device components to cleanup",
+        # 2025.4 logs a value that it refuses as an error of its own, a moment after it answered.
+        "Error handling request from",
+    )
     found: list[str] = []
     entry = ""
     for line in [*log.splitlines(), "0000-"]:
         if line[:4].isdecimal() and line[4:5] == "-":  # a new entry begins with its date
             bad = any(f" {level} " in entry for level in ("WARNING", "ERROR", "CRITICAL"))
-            if bad and own not in entry and any(word in entry.lower() for word in ours):
+            about_us = any(word in entry.lower() for word in ours)
+            if bad and about_us and not any(words in entry for words in own):
                 found.append(entry)
             entry = line
         else:
