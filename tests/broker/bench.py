@@ -178,12 +178,13 @@ class Bench:
 
     def close(self) -> None:
         """End everything, and leave nothing on the broker."""
-        if self.broker.pid:
-            for topic in self.kept():
-                if not topic.endswith("/status"):
-                    self.seen.publish(topic, "", retain=True)
         if self.bridge.pid:
             self.bridge.terminate()
+        if self.broker.pid:
+            seen = self.observe_anew()
+            for topic in self.kept():
+                seen.publish(topic, "", retain=True)
+            seen.barrier()
         self.servo.stop()
         if self._seen:
             self._seen.close()

@@ -146,7 +146,10 @@ class Observer:
 def retained(port: int, *filters: str) -> dict[str, bytes]:
     """What the broker keeps on some topics, as a newcomer is told it."""
     with Observer(port, *filters) as newcomer:
-        return {one.topic: one.payload for one in newcomer.heard() if one.retain and one.payload}
+        kept = {one.topic: one.payload for one in newcomer.heard() if one.retain and one.payload}
+    # amqtt also tells a newcomer what others have subscribed to.
+    wanted = [topic for topic in kept if any(paho.topic_matches_sub(one, topic) for one in filters)]
+    return {topic: kept[topic] for topic in wanted}
 
 
 def until(
