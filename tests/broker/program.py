@@ -63,6 +63,11 @@ class Program:
             self._process.send_signal(number)
         return Ended(self.wait(), time.monotonic() - began)
 
+    def hang(self, *, hangs: bool = True) -> None:
+        """Let it hang where it is, or go on."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP if hangs else signal.SIGCONT)
+
     def kill(self) -> None:
         """End it as a power cut does."""
         if self._process:

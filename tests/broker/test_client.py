@@ -135,17 +135,28 @@ async def test_an_unknown_device_is_told_the_nearest(lab: Lab) -> None:
         lab[DEVICE].activate_hotell  # noqa: B018 - asked for
 
 
-async def test_a_bridge_that_is_gone_gives_no_answer(
-    bench: Bench, lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After the task's time and some patience; the text says that nobody is there."""
-    monkeypatch.setattr(client_lab, "PATIENCE", 0.5)
+async def test_a_bridge_that_is_gone_is_told_at_once(bench: Bench, lab: Lab) -> None:
+    """Nobody is to wait for an answer that cannot come."""
     bench.bridge.kill()
     await lab.wait_until(lambda one: not one[DEVICE].reachable)
-    with pytest.raises(client.NoAnswer, match="not reachable"):
-        await lab[DEVICE].call("get_position", timeout=0.2)
+    with pytest.raises(client.DeviceUnavailable, match=r"its bridge .* is offline"):
+        await asyncio.wait_for(lab[DEVICE].call("get_position"), 1)
     bench.bridge.start()
     await lab.wait_until(lambda one: one[DEVICE].reachable)
+    assert (await lab[DEVICE].call("get_position"))["moving"] is False
+
+
+async def test_a_bridge_that_hangs_gives_no_answer(
+    bench: Bench, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the task's time and some patience; its broker still believes in it."""
+    monkeypatch.setattr(client_lab, "PATIENCE", 0.5)
+    bench.bridge.hang()
+    try:
+        with pytest.raises(client.NoAnswer, match=r"not answered within 0\.7 s"):
+            await lab[DEVICE].call("get_position", timeout=0.2)
+    finally:
+        bench.bridge.hang(hangs=False)
 
 
 async def test_no_broker_is_told_soon() -> None:
@@ -161,13 +172,13 @@ async def test_a_broker_that_went_away(bench: Bench, lab: Lab, monkeypatch: pyte
     """A call fails; when the broker is back, so is the client."""
     monkeypatch.setattr(client_lab, "PATIENCE", 0.5)
     bench.broker.kill()
-    with pytest.raises((BrokerError, client.NoAnswer)):
+    with pytest.raises((BrokerError, client.NoAnswer, client.DeviceUnavailable)):
         await lab[DEVICE].call("get_position", timeout=0.2)
     bench.broker.start()
 
     async def works() -> None:
         while True:
-            with contextlib.suppress(BrokerError, client.NoAnswer):
+            with contextlib.suppress(BrokerError, client.NoAnswer, client.DeviceUnavailable):
                 await lab[DEVICE].call("get_position", timeout=0.2)
                 return
             await asyncio.sleep(0.1)

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 import sys
 
-from lab2mqtt.cli import EXIT_FAILED, EXIT_USAGE
+from lab2mqtt.cli import EXIT_USAGE
 from lab2mqtt.core.errors import LabError, Misconfigured
 from lab2mqtt.core.words import near
 from lab2mqtt.runtime import config
@@ -69,9 +69,11 @@ def fault(options: argparse.Namespace) -> int:
             Misconfigured(f"no simulated device {options.device!r}{near(options.device, known)} runs here")
         )
     request = {"fault": options.fault, "on": not options.off} if options.fault else {"status": True}
-    answer = control(Path(link), **request)
-    print(json.dumps(answer, indent=2))
-    return EXIT_FAILED if "error" in answer else 0
+    try:
+        print(json.dumps(control(Path(link), **request), indent=2))
+    except ValueError as error:
+        return _wrong(Misconfigured(str(error)))
+    return 0
 
 
 def _wrong(error: LabError) -> int:

@@ -43,7 +43,9 @@ class Stopped(TaskError):
 
 
 class DeviceUnavailable(TaskError):
-    """The instrument does not answer."""
+    """The instrument does not answer, or its bridge is offline. Nothing was done."""
+
+    error_code = wire.DEVICE_UNAVAILABLE
 
 
 class DeviceFailed(TaskError):

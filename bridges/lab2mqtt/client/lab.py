@@ -11,7 +11,7 @@ from typing import Any, Self
 import uuid
 
 from lab2mqtt import wire
-from lab2mqtt.client.errors import NoAnswer, UnknownDevice, error_of
+from lab2mqtt.client.errors import DeviceUnavailable, NoAnswer, UnknownDevice, error_of
 from lab2mqtt.client.remote import OnProgress, RemoteDevice
 from lab2mqtt.core.words import near
 from lab2mqtt.runtime.mqtt import Broker, BrokerError, Connection, Message
@@ -135,6 +135,9 @@ class Lab:
         )
         if not self._connection.up:
             raise BrokerError(f"no link to {self.broker}")
+        bridge = device.description.get("bridge")
+        if bridge and self.bridges.get(bridge) != wire.ONLINE:
+            raise DeviceUnavailable(f"{device_id} cannot be reached: its bridge {bridge} is offline")
         call = self._calls[request_id] = _Call(on_progress)
         try:
             self._publish(device_id, "command", command)
@@ -205,6 +208,11 @@ class Lab:
         await self._connection.drained()
 
     async def _up(self, connection: Connection) -> None:
+        # What was known is what was true on the last link; a broker may have come back empty.
+        self.bridges.clear()
+        self.stop = None
+        for device in self.devices.values():
+            device.status = wire.OFFLINE
         kinds = ("description", "status", "state", "progress", "result", "event")
         topics = [wire.device_topic(self.base, "+", kind) for kind in kinds]
         topics += [wire.bridge_topic(self.base, "+", "status"), self._stop_topic, self._marker_topic]

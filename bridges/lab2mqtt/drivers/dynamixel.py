@@ -38,6 +38,8 @@ _REFUSALS = {
 }
 # What pyserial lets through when an adapter is pulled; termios.error is no OSError.
 _PORT_GONE = (serial.SerialException, OSError, termios.error)
+# s before a question is repeated. Answers carry no number: a late one must not be taken for the next.
+_LATE = 0.05
 _WRITE_TIMEOUT = 0.05  # s; without one, a line that takes no bytes blocks for ever
 
 
@@ -86,6 +88,7 @@ class Dynamixel:
         self._sdk = PacketHandler(2.0)
         self._port: _Port | None = None
         self._where = ("", 0, 0)
+        self._quiet_until = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -124,6 +127,8 @@ class Dynamixel:
         device, baudrate, _ = self._where
         if not device:
             raise Unreachable("no port was ever opened")
+        if not urgent:
+            time.sleep(max(0.0, self._quiet_until - time.monotonic()))
         with self._lock.hold(urgent=urgent):
             if self._port:
                 return
@@ -141,6 +146,15 @@ class Dynamixel:
             if port:
                 port.closePort()
 
+    def fall_silent(self, seconds: float) -> None:
+        """Close the port and say nothing for so long, whoever wants to; only what is urgent may.
+
+        A servo whose answers are lost may still hear us, and whatever it hears feeds its bus watchdog.
+        """
+        self._quiet_until = time.monotonic() + seconds
+        self.close()
+        time.sleep(seconds)
+
     def read(self, name: str, *, urgent: bool = False) -> int:
         """Read a register; asks a second time when the first answer is lost or broken."""
         return self.read_block(name, urgent=urgent)[name]
@@ -157,7 +171,8 @@ class Dynamixel:
         length = max(register.address + register.size for register in wanted.values()) - start
         asked = start.to_bytes(2, "little") + length.to_bytes(2, "little")
         told = self._ask_twice(
-            lambda: self._exchange(INST_READ, asked, length, f"read {', '.join(names)}", urgent=urgent)
+            lambda: self._exchange(INST_READ, asked, length, f"read {', '.join(names)}", urgent=urgent),
+            urgent=urgent,
         )
         return {name: _value(register, told, start) for name, register in wanted.items()}
 
@@ -192,7 +207,7 @@ class Dynamixel:
             return self._exchange(INST_WRITE, told, 0, what, urgent=urgent, guard=guard)
 
         if again:
-            self._ask_twice(send)
+            self._ask_twice(send, urgent=urgent)
         else:
             send()
 
@@ -204,10 +219,12 @@ class Dynamixel:
         """See that the servo answers, once."""
         self._exchange(INST_PING, b"", 3)
 
-    def _ask_twice(self, ask: Callable[[], bytes]) -> bytes:
+    def _ask_twice(self, ask: Callable[[], bytes], *, urgent: bool = False) -> bytes:
         try:
             return ask()
         except (Garbled, NoAnswer):
+            if not urgent:
+                time.sleep(_LATE)
             return ask()
 
     def _exchange(

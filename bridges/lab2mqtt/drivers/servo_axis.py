@@ -38,7 +38,8 @@ _POSITION_MODE: Final = 3
 _UNWANTED_DRIVE: Final = 0b1100
 # The servo stops by itself when it heard nothing for so long; a bridge that is killed must not leave it
 # running for more than 0.5 s, run-out included.
-WATCHDOG: Final = 18  # in 20 ms
+WATCHDOG: Final = 14  # in 20 ms
+_UNHEARD: Final = WATCHDOG * WATCHDOG_UNIT + 0.1  # s until it has noticed
 _POLL: Final = 0.03  # s between two looks; a look takes 16 ms on the line at 57600 baud
 _STALLED_AFTER: Final = 1.0  # s without coming nearer
 _NEARER: Final = 3  # pulses; less is the jitter of the reading
@@ -127,7 +128,8 @@ class Axis:
         Raises:
             Fault: A hardware error, no torque, stalled; ``MovementTimedOut`` when the time was over.
             Ended: As ``run`` says; the axis holds where it was, or is free after an emergency stop.
-            Unreachable: The line failed; the servo stops by itself within 0.4 s.
+            Unreachable: The line failed; by then the servo has stopped by itself.
+            Garbled: The same.
         """
         run.check()
         stops = self._stops
@@ -151,6 +153,8 @@ class Axis:
             # A stop that had to open the port anew takes the line away from under us.
             if self._stops != stops:
                 raise EmergencyStopped("stopped by an emergency stop") from error
+            if isinstance(error, (Unreachable, Garbled)):
+                self.servo.fall_silent(_UNHEARD)  # or our own polling would keep it moving
             raise
         finally:
             self._disarm()

@@ -420,7 +420,7 @@ class TestFaults:
         move = call(plates.activate_hotel, "D", task)
         bench.until("moving", value=True)
         control(bench.link, write=[98, 1, 1])  # trips between two looks
-        with pytest.raises(Fault, match=r"heard nothing for 0.36 s and stopped: \d+\.\d°, .* short of 289°"):
+        with pytest.raises(Fault, match=r"heard nothing for 0.28 s and stopped: \d+\.\d°, .* short of 289°"):
             move.wait()
         assert bench.truth()["bus_watchdog"] == 0
         assert still(bench)
