@@ -3,6 +3,8 @@
 Each is data. ``key`` is the entity's key in the state object and never changes; ``read`` takes the value out
 of the driver's snapshot. What commands binds to a task and one parameter of it, and takes its choices and
 limits from that parameter, so that they are typed once.
+
+A kind without a field of its own is no dataclass of its own: each takes half a millisecond of every start.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -82,21 +84,18 @@ class Sensor(Readable[S]):
     none: str = ""
 
 
-@dataclass(frozen=True)
 class BinarySensor(Readable[S]):
     """A statement that is true or false."""
 
     platform = "binary_sensor"
 
 
-@dataclass(frozen=True)
 class Update(Readable[S]):
     """Installed against latest version; read gives ``{"installed_version", "latest_version"}``."""
 
     platform = "update"
 
 
-@dataclass(frozen=True)
 class Image(Readable[S]):
     """A picture; read gives the address that the hub fetches it from."""
 
@@ -135,28 +134,24 @@ class Number(Commanding[S]):
     mode: Literal["auto", "box", "slider"] = "auto"
 
 
-@dataclass(frozen=True)
 class Select(Commanding[S]):
     """One of a few words to set; the words are the parameter's choices."""
 
     platform = "select"
 
 
-@dataclass(frozen=True)
 class Switch(Commanding[S]):
     """On or off to set; the parameter is a boolean."""
 
     platform = "switch"
 
 
-@dataclass(frozen=True)
 class TextInput(Commanding[S]):
     """A text to set; length and pattern are the parameter's."""
 
     platform = "text"
 
 
-@dataclass(frozen=True)
 class Button(Commanding[S]):
     """Something to do. It has no value, and none in the state."""
 

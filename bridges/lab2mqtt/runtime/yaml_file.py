@@ -35,8 +35,9 @@ class YamlFile:
         """
         try:
             text = file.read_text(encoding="utf-8")
-            root = yaml.compose(text, yaml.SafeLoader)
-            data = yaml.safe_load(text)
+            loader = yaml.SafeLoader(text)
+            root = loader.get_single_node()
+            data = loader.construct_document(root) if root else None
         except OSError as error:
             raise Misconfigured(f"{file}: {error.strerror}") from error
         except UnicodeDecodeError as error:
