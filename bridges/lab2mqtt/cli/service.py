@@ -10,14 +10,13 @@ from lab2mqtt.cli import EXIT_USAGE
 from lab2mqtt.core.errors import LabError, Misconfigured
 from lab2mqtt.core.words import near
 from lab2mqtt.runtime import config
+from lab2mqtt.runtime.bridge import Bridge
 from lab2mqtt.runtime.processes import log_to_stderr, run_until_signal
+from lab2mqtt.runtime.simulated import simulators
 
 
 def run(options: argparse.Namespace) -> int:
     """Run a bridge until it is told to end."""
-    from lab2mqtt.runtime.bridge import Bridge  # noqa: PLC0415 - `check` does without
-    from lab2mqtt.runtime.simulated import simulators  # noqa: PLC0415
-
     log_to_stderr(logging.DEBUG if options.debug else logging.INFO)
 
     async def serve(ready: config.Config) -> None:

@@ -11,7 +11,7 @@ from lab2mqtt.core.parameters import Setting
 S = TypeVar("S")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Task:
     """Something that a device does when asked.
 
@@ -40,7 +40,7 @@ class Task:
         return self.run or self.name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Device(Generic[S]):
     """A model of instrument: what it shows, what it does, how it is driven.
 

@@ -4,7 +4,8 @@ Each is data. ``key`` is the entity's key in the state object and never changes;
 of the driver's snapshot. What commands binds to a task and one parameter of it, and takes its choices and
 limits from that parameter, so that they are typed once.
 
-A kind without a field of its own is no dataclass of its own: each takes half a millisecond of every start.
+Every start of a daemon pays for making these classes: what nobody uses (comparing, showing) is not made, and
+a kind without a field of its own is no dataclass of its own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ S = TypeVar("S")
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Entity(Generic[S]):
     """What all entities have.
 
@@ -48,7 +49,7 @@ class Entity(Generic[S]):
             raise ValueError(f"entity key {self.key!r} is not snake case of at most 64 characters")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Readable(Entity[S]):
     """An entity with a value in the state.
 
@@ -62,7 +63,7 @@ class Readable(Entity[S]):
     attributes: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sensor(Readable[S]):
     """A measured value; with ``options`` one of a few words.
 
@@ -102,7 +103,7 @@ class Image(Readable[S]):
     platform = "image"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Commanding(Readable[S]):
     """An entity that commands.
 
@@ -118,7 +119,7 @@ class Commanding(Readable[S]):
     parameters: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Number(Commanding[S]):
     """A number to set; its range and unit are the parameter's.
 
@@ -158,7 +159,7 @@ class Button(Commanding[S]):
     platform = "button"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Happening(Entity[S]):
     """Things that happen: an ``event`` entity.
 

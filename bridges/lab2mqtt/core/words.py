@@ -1,7 +1,6 @@
 """Texts for people: how a wrong value is shown, and what was probably meant."""
 
 from collections.abc import Iterable
-import difflib
 import json
 
 _LONGEST = 60
@@ -21,5 +20,7 @@ def show(value: object) -> str:
 
 def near(word: str, known: Iterable[str]) -> str:
     """`` (did you mean 'hotel'?)`` where one of the known words is near, else nothing."""
+    import difflib  # noqa: PLC0415 - only a mistake pays for it
+
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" (did you mean {found[0]!r}?)" if found else ""
