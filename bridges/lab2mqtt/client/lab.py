@@ -17,8 +17,9 @@ from lab2mqtt.core.words import near
 from lab2mqtt.runtime.mqtt import Broker, BrokerError, Connection, Message
 
 CONNECT_WITHIN = 10.0  # s
-EXPIRES_IN = 30.0  # s; a command that a broken link delivers later is refused
+EXPIRES_IN = 120.0  # s; longer in a queue, and the command is refused
 PATIENCE = 5.0  # s beyond a task's own time until a missing answer is an error
+_LOOK = 1.0  # s between two looks at a call that waits for others
 TASK_TIMEOUT = 30.0  # s, where neither the call nor the description tells one
 
 
@@ -29,6 +30,7 @@ class _Call:
         self.result: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self.on_progress = on_progress
         self.moved = asyncio.get_running_loop().time()
+        self.holds = False  # it waits in the queue or is paused: only others know for how long
 
 
 class Lab:
@@ -140,9 +142,11 @@ class Lab:
             raise DeviceUnavailable(f"{device_id} cannot be reached: its bridge {bridge} is offline")
         call = self._calls[request_id] = _Call(on_progress)
         try:
-            self._publish(device_id, "command", command)
+            topic = wire.device_topic(self.base, device_id, "command")
+            # Never by a later link: by then nobody waits for what it does.
+            self._connection.publish(topic, wire.encode(command), later=False)
             patience = (timeout or device.tasks.get(task, {}).get("timeout") or TASK_TIMEOUT) + PATIENCE
-            result = await self._result(call, patience)
+            result = await self._result(call, device, patience)
         finally:
             del self._calls[request_id]
         if result is None:
@@ -152,13 +156,15 @@ class Lab:
             raise error_of(result)
         return result.get("result")
 
-    async def _result(self, call: _Call, patience: float) -> dict[str, Any] | None:
+    async def _result(self, call: _Call, device: RemoteDevice, patience: float) -> dict[str, Any] | None:
         """The result, or None when nothing was heard for so long; progress renews the patience."""
         loop = asyncio.get_running_loop()
-        while (left := call.moved + patience - loop.time()) > 0:
-            done, _ = await asyncio.wait([call.result], timeout=left)
+        while call.holds or loop.time() < call.moved + patience:
+            left = _LOOK if call.holds else call.moved + patience - loop.time()
+            done, _ = await asyncio.wait([call.result], timeout=min(left, _LOOK))
             if done:
                 return call.result.result()
+            call.holds = call.holds and device.reachable
         return None
 
     async def engage_stop(self, reason: str = "") -> str:
@@ -223,9 +229,6 @@ class Lab:
             async with asyncio.timeout(PATIENCE):
                 await self._returned.wait()
 
-    def _publish(self, device_id: str, kind: str, message: dict[str, Any]) -> None:
-        self._connection.publish(wire.device_topic(self.base, device_id, kind), wire.encode(message))
-
     def _message(self, message: Message) -> None:
         if message.topic == self._marker_topic:
             self._returned.set()
@@ -260,6 +263,7 @@ class Lab:
             told = wire.read_progress(payload)
             if call := self._calls.get(told["request_id"]):
                 call.moved = asyncio.get_running_loop().time()
+                call.holds = told["status"] in ("accepted", "paused")
                 if call.on_progress:
                     call.on_progress(told)
         else:

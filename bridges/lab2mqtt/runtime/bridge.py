@@ -24,6 +24,7 @@ HEALTH_EVERY = 30.0  # s; what reads it may take three times that for a bridge t
 BARRIER = 1.0  # s to wait for our own message to come back
 TOPICS_AT_ONCE = 200  # in one SUBSCRIBE
 SAY_DROPS_EVERY = 10.0  # s between two lines in the log about messages that nobody can be answered for
+AGAIN = 1.0  # s after which a worker that failed is started again
 LEAVE_WITHIN = 2.0  # s for the last messages
 EMBEDDED_AT_MOST = 100  # devices; amqtt's work for each message grows with them
 
@@ -89,7 +90,7 @@ class Bridge:
                 len(self.workers),
                 EMBEDDED_AT_MOST,
             )
-        work = [asyncio.create_task(worker.run()) for worker in self.workers.values()]
+        work = [asyncio.create_task(_for_ever(name, worker)) for name, worker in self.workers.items()]
         link = asyncio.create_task(self.connection.run())
         health = asyncio.create_task(self._say_health())
         try:
@@ -209,10 +210,10 @@ class Bridge:
             elif message.payload:
                 self._drop(message.topic, error.message)
             return
-        engaged = (
-            stop["engaged"] and (self._latches.lab.get(message.topic) or {}).get("stop_id") != stop["stop_id"]
-        )
-        if engaged:
+        known = stop["stop_id"] == (self._latches.lab.get(message.topic) or {}).get("stop_id")
+        engaged = stop["engaged"] and not known
+        # Said again it is obeyed again; only what the broker repeats on a new link is old.
+        if engaged or (stop["engaged"] and not message.retained):
             for worker in self.workers.values():
                 worker.stop_now(stop, received)
         changed = self._latches.hear(message.topic, stop)
@@ -259,6 +260,16 @@ class Bridge:
         if now - self._drops_said > SAY_DROPS_EVERY:
             self._drops_said = now
             _LOGGER.warning("Dropped a message on %s (%d so far): %s", topic, self._dropped, why)
+
+
+async def _for_ever(name: str, worker: Worker) -> None:
+    """Run a device; a fault of ours must not silence it until somebody restarts the bridge."""
+    while True:
+        try:
+            await worker.run()
+        except Exception:
+            _LOGGER.exception("%s: its worker failed and is started again", name)
+        await asyncio.sleep(AGAIN)
 
 
 def _resident_bytes() -> int:

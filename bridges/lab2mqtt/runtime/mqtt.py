@@ -127,7 +127,7 @@ class Link(aiomqtt.Client):
             socket_options=[_NO_DELAY],
         )
         self._handle = on_message
-        self._unacknowledged: dict[int, tuple[str, str | bytes, bool]] = {}
+        self._unacknowledged: dict[int, tuple[str, str | bytes] | None] = {}
         self._all_acknowledged = asyncio.Event()
         self._all_acknowledged.set()
 
@@ -161,16 +161,16 @@ class Link(aiomqtt.Client):
             if (code if isinstance(code, int) else code.value) >= _REFUSED:
                 raise BrokerError(f"the broker does not let us subscribe to {topic}")
 
-    def send(self, topic: str, payload: str | bytes, qos: int, *, retain: bool) -> None:
-        """Publish without waiting; what is lost with the link stays in ``unacknowledged``."""
+    def send(self, topic: str, payload: str | bytes, qos: int, *, retain: bool, later: bool = True) -> None:
+        """Publish without waiting; what is lost with the link and worth it later is ``unacknowledged``."""
         info = self._client.publish(topic, payload, qos, retain)
         if qos and not info.is_published():
-            self._unacknowledged[info.mid] = (topic, payload, retain)
+            self._unacknowledged[info.mid] = (topic, payload) if later and not retain else None
             self._all_acknowledged.clear()
 
-    def unacknowledged(self) -> Iterator[tuple[str, str | bytes, bool]]:
-        """What the broker has not taken yet, oldest first."""
-        return iter(self._unacknowledged.values())
+    def unacknowledged(self) -> list[tuple[str, str | bytes]]:
+        """What the broker has not taken yet and another link is to say, oldest first."""
+        return [message for message in self._unacknowledged.values() if message]
 
     async def drained(self) -> None:
         """Wait until the broker has taken everything."""
@@ -342,8 +342,7 @@ class Connection:
         link, self._link = self._link, None
         self._up.clear()
         if link:
-            kept = [(topic, payload) for topic, payload, retain in link.unacknowledged() if not retain]
-            self._waiting.extendleft(reversed(kept))
+            self._waiting.extendleft(reversed(link.unacknowledged()))
 
     async def listen(self, topics: list[tuple[str, int]]) -> None:
         """Subscribe on the present link.
@@ -355,15 +354,17 @@ class Connection:
             raise BrokerError(f"no link to {self.broker}")
         await self._link.listen(topics)
 
-    def publish(self, topic: str, payload: str | bytes, *, qos: int = 1, retain: bool = False) -> None:
+    def publish(
+        self, topic: str, payload: str | bytes, *, qos: int = 1, retain: bool = False, later: bool = True
+    ) -> None:
         """Publish, or keep it for the next link.
 
         Without a link QoS 0 is dropped (it is worth something only now), and so is what is retained:
-        ``on_up`` says that anew. QoS 1 waits.
+        ``on_up`` says that anew. QoS 1 waits, unless ``later`` is false.
         """
         if self._link:
-            self._link.send(topic, payload, qos, retain=retain)
-        elif qos and not retain:
+            self._link.send(topic, payload, qos, retain=retain, later=later)
+        elif qos and later and not retain:
             self._waiting.append((topic, payload))
 
     async def drained(self) -> None:

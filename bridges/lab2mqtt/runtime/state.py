@@ -1,6 +1,7 @@
 """The state of one device on the wire: what was measured, and whether the device may be used."""
 
 from collections.abc import Sequence
+import math
 from typing import Any
 
 from lab2mqtt.core.entities import Entity, Readable, Sensor
@@ -27,10 +28,18 @@ def measured(entities: Sequence[Entity[Any]], snapshot: object) -> dict[str, obj
         if not isinstance(entity, Readable) or entity.read is None:
             continue
         value = None if snapshot is None else entity.read(snapshot)
-        if isinstance(entity, Sensor) and entity.precision is not None and isinstance(value, float):
-            value = round(value, entity.precision)  # or the noise below it would be published as change
+        if isinstance(value, float):
+            value = _number(entity, value)
         values[entity.key] = value
     return values
+
+
+def _number(entity: Entity[Any], value: float) -> float | None:
+    if not math.isfinite(value):
+        return None  # not a number is not known
+    if isinstance(entity, Sensor) and entity.precision is not None:
+        return round(value, entity.precision)  # or the noise below it would be published as change
+    return value
 
 
 def readiness(reasons: dict[str, list[str]]) -> tuple[str, list[str]]:

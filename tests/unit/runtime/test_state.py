@@ -46,3 +46,13 @@ def test_values_are_taken_out_of_the_snapshot_by_key() -> None:
     assert measured(entities, Snapshot(1.2345)) == {"mass": 1.2, "exact": 1.2345}
     assert measured(entities, Snapshot(None)) == {"mass": None, "exact": None}
     assert measured(entities, None) == {"mass": None, "exact": None}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_is_unknown(value: float) -> None:
+    """JSON has no word for it, and one such value must not keep all others from being said."""
+    entities: tuple[Entity[Snapshot], ...] = (
+        Sensor("mass", "Mass", read=lambda now: now.mass),
+        Sensor("rounded", "Rounded", precision=1, read=lambda now: now.mass),
+    )
+    assert measured(entities, Snapshot(value)) == {"mass": None, "rounded": None}
