@@ -262,7 +262,7 @@ def _retry(start: Callable[[], None]) -> None:
     """What does not start now is tried again at the next look."""
     try:
         start()
-    except HubError as error:
+    except (HubError, OSError) as error:
         _say(str(error))
 
 

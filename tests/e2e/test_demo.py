@@ -83,6 +83,22 @@ def test_the_demo_shows_a_lab_and_leaves_nothing_behind(hub: HomeAssistant, tmp_
             tab.wait_for_text("Plate resort (simulated)")
             tab.wait_for_text("Active hotel")
             assert tab.complaints == []
+        for name in ("mosquitto", "bridge", "Home Assistant"):
+            pid = re.search(rf"  {name}: (\d+)", out.read_text())
+            assert pid, out.read_text()
+            os.kill(int(pid[1]), signal.SIGKILL)
+        until(
+            lambda: err.read_text().count("Home Assistant runs at") == 2,
+            "all that was killed runs again",
+            within=UP_WITHIN,
+            every=0.1,
+            more=err.read_text,
+        )
+        with browser(f"http://127.0.0.1:{hub_port}") as tab:
+            # A hub that is killed in its first seconds has not kept the device's id.
+            tab.open(f"http://127.0.0.1:{hub_port}/config/devices/dashboard")
+            tab.wait_for_text("Plate resort (simulated)")
+        assert demo.poll() is None
         started |= _descendants(demo.pid)
     finally:
         demo.send_signal(signal.SIGINT)

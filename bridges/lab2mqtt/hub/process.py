@@ -79,6 +79,7 @@ class HomeAssistant(Api):
             extra_yaml=self.extra_yaml,
             links=self.links,
         )
+        self.disconnect()  # from one that died before
         if self.broker:
             configuration.move_broker(self.folder, self.broker)
         started = time.monotonic()

@@ -27,11 +27,11 @@ def simulators(config: Config) -> Iterator[Config]:
         Misconfigured: A simulator does not start.
     """
     with contextlib.ExitStack() as running:
-        folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="lab2mqtt-")))
         devices = []
         for device in config.devices:
             if device.instance.simulated and not _is_simulator(device):
-                link = folder / device.instance.device_id
+                folder = running.enter_context(tempfile.TemporaryDirectory(prefix="lab2mqtt-"))
+                link = Path(folder) / device.instance.device_id
                 running.enter_context(simulator(device.device.simulator, link))
                 settings = replace(device.settings, **{device.device.link_setting: str(link)})
                 devices.append(replace(device, settings=settings))
