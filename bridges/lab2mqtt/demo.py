@@ -158,7 +158,6 @@ class _Demo:
             model, name = DEVICES[device_id]
             declared = config.load_device(model)
             link = self._links[device_id]
-            link.with_suffix(".link.control").unlink(missing_ok=True)
             command = [sys.executable, "-m", declared.simulator, "--link", str(link)]
             self._start_process(_Process(f"simulator of {device_id}", command, self._log(device_id)))
             settings = {declared.link_setting: str(link)}
@@ -221,9 +220,8 @@ class _Demo:
             async with Lab(url, connect_within=READY_WITHIN) as lab:
                 await lab.wait_until(ready, READY_WITHIN)
         except TimeoutError as error:
-            raise Misconfigured(
-                f"the devices are not ready:\n{self._log('bridge').read_text()[-2000:]}"
-            ) from error
+            logs = [part.log.read_text()[-1000:] for _, part in self._parts if isinstance(part, _Process)]
+            raise Misconfigured("the devices are not ready:\n" + "".join(logs)) from error
 
     def _tell(self, url: str, hub_url: str | None, seconds: float) -> None:
         lines = [f"The lab is up after {seconds:.1f} s, simulated:"]

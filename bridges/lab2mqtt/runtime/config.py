@@ -75,7 +75,8 @@ class DeviceSettings:
         model: What it is.
         name: What people call it.
         area: The room that Home Assistant suggests for it.
-        simulated: Whether a simulator plays the instrument.
+        simulated: Whether a simulator plays the instrument. The bridge starts one, unless the settings say
+            where one is reached.
         settings: The model's own settings.
     """
 
@@ -96,6 +97,7 @@ class DeviceConfig:
         driver: The driver's class.
         settings: The driver's settings.
         tasks: The device's tasks, bound.
+        starts_simulator: Whether the bridge is to start its simulator.
     """
 
     device: Device[Any]
@@ -103,6 +105,7 @@ class DeviceConfig:
     driver: type
     settings: Any
     tasks: dict[str, BoundTask]
+    starts_simulator: bool = False
 
     def describe(self) -> dict[str, object]:
         """What it is and can do, as far as is known without the instrument."""
@@ -212,7 +215,8 @@ def _made(
     settings: Any,  # noqa: ANN401
 ) -> DeviceConfig:
     instance = Instance(device_id, told.name or device.name, bridge, told.area, told.simulated)
-    return DeviceConfig(device, instance, driver, settings, bind(device, driver, settings))
+    starts = told.simulated and device.link_setting not in told.settings
+    return DeviceConfig(device, instance, driver, settings, bind(device, driver, settings), starts)
 
 
 def _device(source: YamlFile, device_id: str, bridge: str) -> DeviceConfig | None:

@@ -11,7 +11,7 @@ import tempfile
 import time
 
 from lab2mqtt.core.errors import Misconfigured
-from lab2mqtt.runtime.config import Config, DeviceConfig
+from lab2mqtt.runtime.config import Config
 
 READY_WITHIN = 10.0  # s
 
@@ -29,7 +29,7 @@ def simulators(config: Config) -> Iterator[Config]:
     with contextlib.ExitStack() as running:
         devices = []
         for device in config.devices:
-            if device.instance.simulated and not _is_simulator(device):
+            if device.starts_simulator:
                 folder = running.enter_context(tempfile.TemporaryDirectory(prefix="lab2mqtt-"))
                 link = Path(folder) / device.instance.device_id
                 running.enter_context(simulator(device.device.simulator, link))
@@ -67,8 +67,3 @@ def simulator(module: str, link: Path, options: Sequence[str] = ()) -> Iterator[
     finally:
         process.terminate()
         process.communicate()
-
-
-def _is_simulator(device: DeviceConfig) -> bool:
-    """Whether the setting already leads to a running simulator: it has a control socket beside it."""
-    return Path(f"{getattr(device.settings, device.device.link_setting)}.control").exists()

@@ -4,7 +4,7 @@ The terminal has a stable path, a symbolic link. Beside it, at the same path wit
 listens a Unix socket that takes one line of JSON and answers one: faults on and off, and the truth.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 import contextlib
 import heapq
 import json
@@ -37,6 +37,7 @@ _RETURN_DELAY_UNIT = 2e-6  # s
 _BROKEN_OFF = 0.1  # s without a byte, after which half a packet is forgotten
 _PARENT_EVERY = 1.0  # s between two looks at whether the parent lives
 _CHUNK = 4096
+_LONGEST_ADDRESS = 100  # bytes of a path in the address of a Unix socket; 108 on Linux, 104 elsewhere
 
 
 class SerialLine:
@@ -251,12 +252,13 @@ class SerialLine:
         if self._link.exists() and not self._link.is_symlink():
             raise FileExistsError(f"{self._link} is there and no link")
         if path.is_socket():
-            with socket.socket(socket.AF_UNIX) as other:
-                if other.connect_ex(str(path)) == 0:
+            with socket.socket(socket.AF_UNIX) as other, _short(path) as address:
+                if other.connect_ex(address) == 0:
                     raise FileExistsError(f"another simulator serves {self._link}")
             path.unlink()  # left behind by one that was killed
         listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(path))
+        with _short(path) as address:
+            listener.bind(address)
         listener.listen()
         return listener
 
@@ -307,10 +309,24 @@ def control(link: str | Path, **request: Any) -> dict[str, Any]:  # noqa: ANN401
     """
     with socket.socket(socket.AF_UNIX) as talk:
         talk.settimeout(5)
-        talk.connect(f"{link}.control")
+        with _short(Path(f"{link}.control")) as address:
+            talk.connect(address)
         talk.sendall(json.dumps(request).encode() + b"\n")
         with talk.makefile("rb") as lines:
             told: dict[str, Any] = json.loads(lines.readline())
     if "error" in told:
         raise ValueError(told["error"])
     return told
+
+
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """A path that fits into the address of a Unix socket, which holds about a hundred bytes."""
+    if len(os.fsencode(path)) <= _LONGEST_ADDRESS or not Path("/proc/self/fd").exists():
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

@@ -72,19 +72,19 @@ def test_a_simulator_that_does_not_start_says_so(tmp_path: Path) -> None:
 
 
 def test_only_simulated_devices_get_a_simulator_and_are_led_to_it(tmp_path: Path) -> None:
-    """A real instrument beside it keeps its own port."""
+    """A real instrument beside it keeps its own port, and so does one whose simulator runs elsewhere."""
     file = tmp_path / "lab.yaml"
     file.write_text(
         "bridge: b\n"
         "devices:\n"
         "  real: {model: plate_resort}\n"
         "  played: {model: plate_resort, simulated: true}\n"
+        "  elsewhere: {model: plate_resort, simulated: true, settings: {device: /run/there}}\n"
     )
     with simulators(config.load(file)) as ready:
-        real, played = ready.devices
+        real, played, elsewhere = ready.devices
+        assert elsewhere.settings.device == "/run/there"
         assert real.settings.device == "/dev/ttyUSB0"
         link = Path(played.settings.device)
         assert link.exists()
-        with simulators(ready) as again:  # it runs already: nobody starts a second one
-            assert again.devices[1].settings.device == str(link)
     assert not link.exists()
