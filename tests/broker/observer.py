@@ -35,6 +35,10 @@ class Heard(NamedTuple):
             return None
 
 
+# s; amqtt waits five for an acknowledgement that it has missed, and is silent to that client meanwhile.
+SETTLED_WITHIN = 15.0
+
+
 class Observer:
     """Notes every message on some topics, in the order in which they came, and publishes what it is told."""
 
@@ -49,12 +53,13 @@ class Observer:
         self._client.max_inflight_messages_set(1000)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
         self._client.on_socket_open = _without_delay
         self._client.connect(LOOPBACK, port, keepalive=60)
         self._client.loop_start()
         try:
-            self.wait(self._marker)
+            self.wait(self._marker, within=SETTLED_WITHIN)
         except BaseException:
             self.close()
             raise
@@ -72,6 +77,8 @@ class Observer:
 
     def _on_connect(self, client: paho.Client, *_: object) -> None:
         client.subscribe([(topic, 1) for topic in (*self._filters, self._marker)])
+
+    def _on_subscribe(self, client: paho.Client, *_: object) -> None:
         # It comes back when all that is retained has come.
         client.publish(self._marker, "back", qos=1)
 
