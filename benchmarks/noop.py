@@ -19,7 +19,7 @@ from lab2mqtt.core.entities import BinarySensor, Button, Entity, Number, Sensor,
 from lab2mqtt.core.parameters import Range, Text, Unit
 from lab2mqtt.runtime.bridge import Bridge
 from lab2mqtt.runtime.config import Config, DeviceConfig
-from lab2mqtt.runtime.mqtt import Broker
+from lab2mqtt.runtime.address import Broker
 from lab2mqtt.runtime.processes import log_to_stderr, run_until_signal
 
 SENSORS = 8  # with those below and the house's own: 20 entities
@@ -88,6 +88,9 @@ class Noop:
         """
         self._on = on
 
+    async def halt(self) -> None:
+        """Stop nothing."""
+
     def _read(self) -> Snapshot:
         if self._settings.changing:
             self._value = (self._value + 0.1) % 100
@@ -127,6 +130,9 @@ class Blocking(Noop):
         """
         return self._apply(value, label)
 
+    def halt(self) -> None:  # type: ignore[override]
+        """Stop nothing."""
+
 
 def device(poll: float) -> Device[Snapshot]:
     """The declaration: twelve entities of its own, eight of the house."""
@@ -150,6 +156,7 @@ def device(poll: float) -> Device[Snapshot]:
             Button("apply", "Apply", task="apply"),
         ),
         tasks=(Task("apply"), Task("turn")),
+        stop="halt",
     )
 
 

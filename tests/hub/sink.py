@@ -11,7 +11,7 @@ from tests.unit import kitchen_sink
 
 from lab2mqtt.runtime.bridge import Bridge
 from lab2mqtt.runtime.config import Config
-from lab2mqtt.runtime.mqtt import Broker
+from lab2mqtt.runtime.address import Broker
 from lab2mqtt.runtime.processes import log_to_stderr, run_until_signal
 
 

@@ -6,6 +6,7 @@ import gc
 import importlib
 import os
 from pathlib import Path
+import re
 import sys
 from typing import Never
 
@@ -24,7 +25,8 @@ start here:
   lab2mqtt stop                                    stop everything that moves, now
 
 Commands that talk to a lab find its broker by --broker, --config, $LAB2MQTT_BROKER, or a demo that runs here.
-A password stands in $LAB2MQTT_PASSWORD. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no broker.
+A password stands in $LAB2MQTT_PASSWORD, the files of TLS in $LAB2MQTT_CA, $LAB2MQTT_CERT and $LAB2MQTT_KEY.
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no broker.
 """
 
 
@@ -38,6 +40,7 @@ class _Parser(argparse.ArgumentParser):
                 wrong = quoted[1 : quoted.index(quoted[0], 1)]
                 names = ", ".join(action.choices)
                 message = f"no command {wrong!r}{near(wrong, action.choices)}; there are {names}"
+        message = re.sub(r"://\S*@", "://…@", message)  # an address in the wrong place may hold a password
         self.exit(EXIT_USAGE, f"{self.prog}: {message}\nTry: {self.prog} --help\n")
 
 
@@ -72,12 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         one.set_defaults(run=f"lab2mqtt.{run}")
         if lab:
-            one.add_argument("--broker", metavar="URL", help="mqtt://[user@]host[:port], mqtts:// for TLS")
-            one.add_argument(
-                "--config", type=Path, metavar="FILE", help="take broker and base from a configuration"
-            )
-            one.add_argument("--base", metavar="TOPIC", help="base topic (lab2mqtt)")
-            one.add_argument("--json", action="store_true", help="one line of JSON, for scripts")
+            _add_lab_options(one)
         return one
 
     run = command("run", "cli.service:run", "run the bridge that a configuration describes, until SIGTERM")
@@ -97,8 +95,11 @@ def _parser() -> argparse.ArgumentParser:
         "--state", type=Path, metavar="DIR", help="keep state between demos here; else start fresh"
     )
 
-    check = command("check", "cli.service:check", "check a configuration and tell what it holds")
-    check.add_argument("config", type=Path, metavar="CONFIG")
+    check = command("check", "cli.service:check", "check the configurations of a lab and tell what they hold")
+    check.add_argument("configs", type=Path, nargs="+", metavar="CONFIG")
+
+    acl = command("acl", "cli.acl:acl", "write users, passwords and an access list for mosquitto")
+    _add_acl_options(acl)
 
     command("devices", "cli.lab:devices", "list the devices of a lab", lab=True)
 
@@ -142,3 +143,29 @@ def _parser() -> argparse.ArgumentParser:
     fault.add_argument("fault", metavar="FAULT", nargs="?", help="what fails; without it, how it is")
     fault.add_argument("--off", action="store_true", help="end that fault")
     return parser
+
+
+def _add_lab_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--broker", metavar="URL", help="mqtt://[user@]host[:port], mqtts:// for TLS")
+    command.add_argument(
+        "--config", type=Path, metavar="FILE", help="take broker and base from a configuration"
+    )
+    command.add_argument("--ca", metavar="FILE", help="trust the CA of this certificate (mqtts://)")
+    command.add_argument("--cert", metavar="FILE", help="our own certificate, where the broker wants one")
+    command.add_argument("--key", metavar="FILE", help="its key, where that is not in the same file")
+    command.add_argument("--base", metavar="TOPIC", help="base topic (lab2mqtt)")
+    command.add_argument("--json", action="store_true", help="one line of JSON, for scripts")
+
+
+def _add_acl_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("configs", type=Path, nargs="+", metavar="CONFIG", help="of every bridge of the lab")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write into")
+    for option, metavar, text in (
+        ("--hub", "NAME", "Home Assistant: reads, commands, stops"),
+        ("--operator", "NAME", "a person or a script that reads, commands and stops"),
+        ("--viewer", "NAME", "one that looks on, and can stop"),
+        ("--board", "DEVICE_ID", "a device with a connection of its own"),
+    ):
+        command.add_argument(
+            option, action="append", default=[], metavar=metavar, help=f"{text}; repeatable"
+        )

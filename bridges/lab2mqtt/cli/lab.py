@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 import json
 import os
 import sys
@@ -15,8 +16,9 @@ from lab2mqtt.client import Lab, RemoteDevice, TaskError, UnknownDevice
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.core.house import STOPPED
 from lab2mqtt.core.words import near
-from lab2mqtt.runtime import config, running_demo
-from lab2mqtt.runtime.mqtt import Broker, BrokerError
+from lab2mqtt.runtime import config, running_demo, tls
+from lab2mqtt.runtime.address import Broker
+from lab2mqtt.runtime.mqtt import BrokerError
 
 DEFAULT_BROKER = "mqtt://127.0.0.1:1883"
 CONFIRM_WITHIN = 3.0  # s that a stop is waited for
@@ -233,6 +235,12 @@ def forget(options: argparse.Namespace) -> int:
         await lab.clear([wire.discovery_topic(options.discovery or wire.DEFAULT_DISCOVERY, lab.base, name)])
         kinds = ("description", "status", "state", "command")
         await lab.clear([wire.device_topic(lab.base, name, kind) for kind in kinds])
+        try:
+            await lab.wait_until(lambda lab: name not in lab.devices, CONFIRM_WITHIN)
+        except TimeoutError:  # a broker refuses in silence
+            raise Misconfigured(
+                f"the broker keeps {name}: who asks may not speak for it; its bridge may (--config)"
+            ) from None
         hint = "" if known else f" (it was not known{near(name, lab.devices)})"
         _print(options, {"forgotten": name} if options.json else f"{name} is forgotten{hint}")
         return 0
@@ -272,13 +280,27 @@ def _with_lab(options: argparse.Namespace, work: Callable[[Lab], Awaitable[int]]
 
 
 def _where(options: argparse.Namespace) -> tuple[Broker, str]:
-    """The broker and the base topic that a command is for."""
+    """The broker and the base topic that a command is for.
+
+    Raises:
+        Misconfigured: The configuration is wrong, or a file of the encrypted link.
+        ValueError: The broker's address is none.
+    """
     base = options.base or wire.DEFAULT_BASE
     if options.config:
         found = config.load(options.config)
         broker = Broker.parse(options.broker) if options.broker else found.broker
-        return broker, options.base or found.base
-    if told := options.broker or os.environ.get("LAB2MQTT_BROKER"):
-        return Broker.parse(told), base
-    demo = running_demo.find()
-    return Broker.parse(demo["broker"] if demo else DEFAULT_BROKER), base
+        base = options.base or found.base
+    elif told := options.broker or os.environ.get("LAB2MQTT_BROKER"):
+        broker = Broker.parse(told)
+    else:
+        demo = running_demo.find()
+        broker = Broker.parse(demo["broker"] if demo else DEFAULT_BROKER)
+    given = {"ca_file": options.ca, "cert_file": options.cert, "key_file": options.key}
+    broker = replace(broker, **{key: file for key, file in given.items() if file})
+    files = {key: getattr(broker, key) for key in given}
+    if wrong := tls.problems(encrypted=broker.tls, **files):
+        names = {"ca_file": "--ca", "cert_file": "--cert", "key_file": "--key"}
+        hint = "" if broker.tls else f": {broker} is not encrypted, mqtts:// is"
+        raise Misconfigured("\n".join(f"{names[key]} {text}{hint}" for key, text in wrong.items()))
+    return broker, base

@@ -31,15 +31,28 @@ def run(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Check a configuration; everything wrong is told at once."""
+    """Check configurations, alone and against each other; everything wrong is told at once."""
     try:
-        found = config.load(options.config)
+        lab = config.load_lab(options.configs)
     except Misconfigured as error:
         return _wrong(error)
-    print(f"{options.config}: bridge {found.bridge} on {found.broker}, state in {found.state}")
-    for device in found.devices:
-        kind = f"{device.device.name}, simulated" if device.instance.simulated else device.device.name
-        print(f"  {device.instance.device_id}: {kind}; {len(device.tasks)} tasks: {', '.join(device.tasks)}")
+    known = {(found.base, device.instance.device_id) for found in lab for device in found.devices}
+    for file, found in zip(dict.fromkeys(options.configs), lab, strict=True):
+        print(f"{file}: bridge {found.bridge} on {found.broker}, state in {found.state}")
+        for warning in found.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        for device in found.devices:
+            name = device.instance.device_id
+            kind = f"{device.device.name}, simulated" if device.instance.simulated else device.device.name
+            print(f"  {name}: {kind}; {len(device.tasks)} tasks: {', '.join(device.tasks)}")
+            for rule in device.interlocks:
+                print(f"    interlock: no {rule.words}")
+                if (found.base, rule.device) not in known:
+                    ids = [other for base, other in known if base == found.base and other != name]
+                    print(
+                        f"      {rule.device} is not in these files{near(rule.device, ids)}; "
+                        "it must be on another bridge"
+                    )
     return 0
 
 

@@ -14,7 +14,8 @@ from lab2mqtt import wire
 from lab2mqtt.client.errors import DeviceUnavailable, NoAnswer, UnknownDevice, error_of
 from lab2mqtt.client.remote import OnProgress, RemoteDevice
 from lab2mqtt.core.words import near
-from lab2mqtt.runtime.mqtt import Broker, BrokerError, Connection, Message
+from lab2mqtt.runtime.address import Broker
+from lab2mqtt.runtime.mqtt import BrokerError, Connection, Message
 
 CONNECT_WITHIN = 10.0  # s
 EXPIRES_IN = 120.0  # s; longer in a queue, and the command is refused

@@ -8,7 +8,7 @@ from typing import Any, Self
 from lab2mqtt import wire
 from lab2mqtt.client.lab import Lab
 from lab2mqtt.client.remote import OnProgress, RemoteDevice
-from lab2mqtt.runtime.mqtt import Broker
+from lab2mqtt.runtime.address import Broker
 
 
 class SyncDevice:

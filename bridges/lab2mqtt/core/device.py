@@ -61,6 +61,7 @@ class Device(Generic[S]):
         pausable: Whether its tasks hold on ``pause``.
         faults: Reasons, in words, why the instrument will not work now; none when all is well.
         needs_homing: Reasons why it must be homed first.
+        after_stop: What a person must know, home or look at after an emergency stop, before it moves again.
         simulator: The module whose ``python -m`` plays it at its own interface.
         link_setting: The setting that says where it is reached; a simulated one is given its own there.
         icon: The device's icon.
@@ -80,6 +81,7 @@ class Device(Generic[S]):
     pausable: bool = False
     faults: Callable[[S], Sequence[str]] | None = None
     needs_homing: Callable[[S], Sequence[str]] | None = None
+    after_stop: str = ""
     simulator: str = ""
     link_setting: str = ""
     icon: str = ""

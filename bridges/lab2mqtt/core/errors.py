@@ -64,3 +64,9 @@ class EmergencyStopped(Ended):
     """The device's or the lab's emergency stop was engaged."""
 
     error_code = "emergency_stopped"
+
+
+class InterlockBroken(Ended):
+    """Another device forbids the task by now."""
+
+    error_code = "interlocked"

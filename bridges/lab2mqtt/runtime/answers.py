@@ -9,8 +9,10 @@ from typing import Any
 from lab2mqtt import wire
 from lab2mqtt.core.errors import LabError, Refused
 from lab2mqtt.core.house import TASK_FAILED, TASK_SUCCEEDED
-from lab2mqtt.runtime.presence import Say
+from lab2mqtt.runtime.ledger_file import Known
+from lab2mqtt.runtime.presence import Presence
 from lab2mqtt.runtime.record import Record
+from lab2mqtt.runtime.say import Say
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -25,35 +27,68 @@ class Answers:
         failed: How many were refused or failed.
     """
 
-    def __init__(self, name: str, say: Say, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        name: str,
+        say: Say,
+        record: Record,
+        presence: Presence,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """Prepare.
 
         Args:
             name: The device id, for the log.
             say: Publishes a message on the device's topic of a kind.
+            record: Its commands.
+            presence: Its state, for the record.
             clock: Seconds since the epoch.
         """
         self._name = name
         self._say = say
+        self._record = record
+        self._presence = presence
         self._clock = clock
-        self._record = Record()
         self._progress_at = 0.0
+        self._background: set[asyncio.Task[None]] = set()
         self.done = self.failed = 0
 
     def is_new(self, command: dict[str, Any]) -> bool:
         """Whether nothing is known of a command's id, which is noted now; what is known is answered."""
-        known = self._record.ask(command)
-        if known == "new":
-            self._record.take(command, self._clock())
-            return True
-        if known == "conflict":
-            text = (
-                f"request_id {command['request_id']!r} was used before, for another task or other parameters"
-            )
-            self.refuse(command, Refused(text, wire.CONFLICT))
-        elif isinstance(known, dict):
-            self._say("result", wire.replayed(known))
+        match self._record.ask(command):
+            case "new":
+                self._record.take(command)
+                return True
+            case "running":
+                pass  # the first one will answer
+            case "conflict":
+                self._conflict(command)
+            case "known":
+                task = asyncio.create_task(self._ask_ledger(command))
+                self._background.add(task)
+                task.add_done_callback(self._background.discard)
+            case result:
+                self._say("result", wire.replayed(result))
         return False
+
+    async def _ask_ledger(self, command: dict[str, Any]) -> None:
+        try:
+            known = await self._record.known(command)
+        except LabError as error:  # an answer made up now could be another than the first one
+            _LOGGER.error("%s: a repeated command cannot be answered: %s", self._name, error)
+        else:
+            self.answer_known(command, known)
+
+    def answer_known(self, command: dict[str, Any], known: Known | None) -> None:
+        """Answer a command whose id the ledger knows."""
+        if known is None or not wire.same_content(known.content, command):
+            self._conflict(command)
+        elif known.result:
+            self._say("result", wire.replayed(known.result))
+
+    def _conflict(self, command: dict[str, Any]) -> None:
+        text = f"request_id {command['request_id']!r} was used before, for another task or other parameters"
+        self.refuse(command, Refused(text, wire.CONFLICT))
 
     def refuse(self, command: dict[str, Any], why: LabError) -> None:
         """Answer what must not be noted: it could not be read, or its id belongs to another command."""
@@ -67,36 +102,54 @@ class Answers:
         result: object = None,
         error: Exception | None = None,
         tell: bool = False,
-    ) -> None:
-        """Publish the one result of a command, and with ``tell`` an event for people and automations."""
+    ) -> "asyncio.Future[None]":
+        """Write the one result of a command into the ledger, then publish it.
+
+        Args:
+            command: Which.
+            result: What it gave.
+            error: Why it was not done.
+            tell: Whether people and automations get an event.
+
+        Returns:
+            Done when it has been published.
+        """
         message = self._failure(command, error) if error else self._success(command, result)
         failed = message["status"] == "error"
         self.failed += failed
         self.done += not failed
-        self._record.settle(command["request_id"], message)
-        if tell:
-            more = {key: message[key] for key in ("error", "error_code") if failed}
-            about = {"task": command["task"], "request_id": command["request_id"]}
-            self.event(TASK_FAILED if failed else TASK_SUCCEEDED, **about, **more)
-        self._say("result", message)
+        said: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def say() -> None:
+            if tell:
+                more = {key: message[key] for key in ("error", "error_code") if failed}
+                about = {"task": command["task"], "request_id": command["request_id"]}
+                self.event(TASK_FAILED if failed else TASK_SUCCEEDED, **about, **more)
+            self._say("result", message)
+            said.set_result(None)
+
+        self._record.settle(command, message, self._presence.state, self._presence.sw_version, say)
+        return said
 
     def progress(self, command: dict[str, Any], percent: float | None, message: str) -> None:
         """Tell how far a task is, not too often."""
         now = asyncio.get_running_loop().time()
         if now - self._progress_at >= PROGRESS_EVERY:
             self._progress_at = now
-            self.tell(command, "progress", percent=percent, message=message)
+            self._publish(command, "progress", percent, message)
 
-    def tell(
-        self, command: dict[str, Any], status: str, *, percent: float | None = None, message: str = ""
-    ) -> None:
+    def tell(self, command: dict[str, Any], status: str, message: str = "") -> None:
         """Tell that a command waits, runs or is paused."""
-        request_id, name, now = command["request_id"], command["task"], int(self._clock())
-        self._say("progress", wire.progress(request_id, name, status, now, percent, message or None), qos=0)
+        self._record.tell(command, status, message)
+        self._publish(command, status, None, message)
 
     def event(self, event_type: str, **data: Any) -> None:  # noqa: ANN401 - JSON
         """Tell that something happened."""
         self._say("event", wire.event(event_type, round(self._clock(), 3), **data))
+
+    def _publish(self, command: dict[str, Any], status: str, percent: float | None, message: str) -> None:
+        request_id, name, now = command["request_id"], command["task"], int(self._clock())
+        self._say("progress", wire.progress(request_id, name, status, now, percent, message or None), qos=0)
 
     def _success(self, command: dict[str, Any], result: object) -> dict[str, Any]:
         message = wire.success(command["request_id"], command["task"], result, int(self._clock()))

@@ -11,10 +11,17 @@ from typing import Any
 import uuid
 
 from lab2mqtt import __version__, wire
+from lab2mqtt.core.house import TASK_FAILED, TASK_SUCCEEDED
+from lab2mqtt.runtime import ledger_file
 from lab2mqtt.runtime.announcer import Announcer
 from lab2mqtt.runtime.claim import Claim
 from lab2mqtt.runtime.config import Config, DeviceConfig
+from lab2mqtt.runtime.holds import Holds
+from lab2mqtt.runtime.ledger import Ledger
+from lab2mqtt.runtime.ledger_file import Found
 from lab2mqtt.runtime.mqtt import Connection, Message, Will
+from lab2mqtt.runtime.others import Others
+from lab2mqtt.runtime.permits import Shared
 from lab2mqtt.runtime.stop import Latches
 from lab2mqtt.runtime.worker import Worker
 
@@ -55,6 +62,13 @@ class Bridge:
         self._stop_topics = list(dict.fromkeys((wire.emergency_stop_topic(base), config.stop_topic)))
         self._claim = Claim(base, config.bridge, self._instance)
         self._latches = Latches(state and state / "stop.json", config.stop_topic)
+        self._ledger = Ledger(state and state / "ledger.sqlite", config.keep, clock)
+        self._ledger.on_open, self._ledger.on_change = self._ledger_opened, self._ledger_changed
+        self._others = Others(base, clock)
+        self._others.on_change = self._other_changed
+        device_ids = [device.instance.device_id for device in config.devices]
+        holds = Holds(state and state / "holds.json", device_ids, clock)
+        self._shared = Shared(self._latches, holds, self._ledger, self._others)
         self._announcer = Announcer(state and state / "announced.json", base, config.discovery, self._retain)
         self.connection = Connection(
             config.broker,
@@ -90,6 +104,7 @@ class Bridge:
                 len(self.workers),
                 EMBEDDED_AT_MOST,
             )
+        await self._ledger.open()
         work = [asyncio.create_task(_for_ever(name, worker)) for name, worker in self.workers.items()]
         link = asyncio.create_task(self.connection.run())
         health = asyncio.create_task(self._say_health())
@@ -102,12 +117,15 @@ class Bridge:
             await asyncio.gather(*(worker.close() for worker in self.workers.values()))
             self._online = False
             self._retain(self._status_topic, self._status(wire.OFFLINE))
-            if self.connection.up:
+            said = self.connection.up
+            if said:
                 try:
                     async with asyncio.timeout(LEAVE_WITHIN):
                         await self.connection.drained()
                 except TimeoutError:
+                    said = False
                     _LOGGER.warning("The broker did not take the last messages")
+            await self._ledger.close(in_order=said)
             link.cancel()
             await asyncio.gather(link, *work, health, return_exceptions=True)
 
@@ -123,9 +141,38 @@ class Bridge:
         def say(kind: str, message: dict[str, Any], *, qos: int = 1, retain: bool = False) -> None:
             if kind == "description":
                 self._announcer.describe(message)
+            elif kind == "event" and message["event_type"] not in (TASK_SUCCEEDED, TASK_FAILED):
+                self._note_event(device_id, message)
             self.connection.publish(topics[kind], wire.encode(message), qos=qos, retain=retain)
 
-        return Worker(config.device, config.instance, driver, config.tasks, self._latches, say, self._clock)
+        return Worker(config, driver, self._shared, say, self._clock)
+
+    # The ledger, and other devices
+
+    def _ledger_opened(self, found: Found) -> None:
+        """Take what the ledger knows, and say what a predecessor of this process could not."""
+        for device_id, worker in self.workers.items():
+            worker.record.remember(found.ids.get(device_id, ()))
+        for device_id, result in found.to_say:
+            topic = wire.device_topic(self._config.base, device_id, "result")
+            self.connection.publish(topic, wire.encode(result))
+
+    def _ledger_changed(self) -> None:
+        for worker in self.workers.values():
+            worker.say_changes()
+        if self._online:
+            self._retain(self._health_topic, wire.encode(self._health()))
+
+    def _note_event(self, device_id: str, message: dict[str, Any]) -> None:
+        at, text = self._clock(), wire.encode(message)
+        self._ledger.submit(
+            lambda connection: ledger_file.note_event(connection, device_id, at, text), needed=True
+        )
+
+    def _other_changed(self, device_id: str) -> None:
+        for worker in self.workers.values():
+            if worker.looks_at(device_id):
+                worker.look_at_interlocks()
 
     # On every connection
 
@@ -135,7 +182,7 @@ class Bridge:
         self._heard.clear()
         self._returned.clear()
         own = [*self._stop_topics, self._status_topic, self._claim.topic, self._birth_topic]
-        await connection.listen([(topic, 1) for topic in own])
+        await connection.listen([*((topic, 1) for topic in own), *self._others.topics])
         # What is retained comes before our own message comes back.
         connection.publish(self._claim.topic, wire.encode(wire.claim(self._instance)))
         try:
@@ -180,12 +227,15 @@ class Bridge:
             "commands_failed": sum(worker.failed for worker in workers),
             "messages_dropped": self._dropped,
             "reconnects": self.connection.reconnects,
+            "ledger": self._ledger.problem or "ok",
             "rss_bytes": _resident_bytes(),
         }
 
     # Messages
 
     def _message(self, message: Message) -> None:
+        if self._others.topics:
+            self._others.hear(message.topic, message.payload)
         if route := self._routes.get(message.topic):
             route(message)
 
@@ -224,7 +274,10 @@ class Bridge:
             word = "engaged" if engaged else "released"
             _LOGGER.warning("The lab's emergency stop was %s by %s: %s", word, stop["by"], stop["reason"])
             for worker in self.workers.values():
-                worker.stop_changed()
+                if engaged:
+                    worker.stop_changed()
+                else:
+                    worker.lab_released(stop["stop_id"])
 
     def _own_status(self, message: Message) -> None:
         """Somebody, such as the will of a dead predecessor, says that we are offline: say that we are not."""

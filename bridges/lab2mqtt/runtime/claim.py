@@ -8,7 +8,8 @@ from typing import Any
 
 from lab2mqtt import wire
 from lab2mqtt.core.errors import Misconfigured
-from lab2mqtt.runtime.mqtt import Broker, Link, Message
+from lab2mqtt.runtime.address import Broker
+from lab2mqtt.runtime.mqtt import Link, Message
 
 ANSWER_WITHIN = 2.0  # s
 

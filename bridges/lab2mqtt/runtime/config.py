@@ -1,47 +1,29 @@
 """The configuration of one bridge: one YAML file, checked whole, every fault told at once."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 import importlib
 import inspect
 import os
 from pathlib import Path
 import pkgutil
 import typing
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 from lab2mqtt import devices, wire
 from lab2mqtt.core.description import BoundTask, Instance, bind, describe
 from lab2mqtt.core.device import Device
 from lab2mqtt.core.errors import Misconfigured
-from lab2mqtt.core.parameters import Range, Schema, parameters_of
+from lab2mqtt.core.interlock import Interlock
+from lab2mqtt.core.parameters import Schema, parameters_of
 from lab2mqtt.core.words import near, show
-from lab2mqtt.runtime.mqtt import Broker
+from lab2mqtt.runtime.address import Broker
+from lab2mqtt.runtime.broker_section import BrokerSettings, broker_of, refuse_secrets
+from lab2mqtt.runtime.interlock_rules import Rules, check_rules, read_rules
+from lab2mqtt.runtime.keep import Keep
 from lab2mqtt.runtime.yaml_file import KeyPath, YamlFile
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class BrokerSettings:
-    """The ``broker:`` of a file.
-
-    Attributes:
-        host: Name or address of the broker.
-        port: Its port; 8883 with TLS unless told.
-        username: Who the bridge is to the broker.
-        password_env: The environment variable that holds the password.
-        password_file: The file that holds the password, on one line.
-        tls: Whether the link is encrypted.
-        ca_file: Certificates to trust, where the system's do not do.
-    """
-
-    host: str = "127.0.0.1"
-    port: Annotated[int | None, Range(1, 65535)] = None
-    username: str | None = None
-    password_env: str | None = None
-    password_file: str | None = None
-    tls: bool = False
-    ca_file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,11 +38,13 @@ class BridgeSettings:
         stop_topic: The lab's emergency stop, obeyed beside that of the base.
         state: The folder of what is kept between runs.
         devices: The devices, by id.
+        ledger: How much of the record of commands is kept.
     """
 
     bridge: str
     devices: dict[str, Any]
     broker: dict[str, Any] = field(default_factory=dict)
+    ledger: dict[str, Any] = field(default_factory=dict)
     base: str = wire.DEFAULT_BASE
     discovery: str = wire.DEFAULT_DISCOVERY
     stop_topic: str = wire.emergency_stop_topic(wire.DEFAULT_BASE)
@@ -78,6 +62,7 @@ class DeviceSettings:
         simulated: Whether a simulator plays the instrument. The bridge starts one, unless the settings say
             where one is reached.
         settings: The model's own settings.
+        interlocks: What it may not do while another device is so.
     """
 
     model: str
@@ -85,6 +70,7 @@ class DeviceSettings:
     area: str = ""
     simulated: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
+    interlocks: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -98,6 +84,7 @@ class DeviceConfig:
         settings: The driver's settings.
         tasks: The device's tasks, bound.
         starts_simulator: Whether the bridge is to start its simulator.
+        interlocks: What it may not do while another device is so.
     """
 
     device: Device[Any]
@@ -106,6 +93,7 @@ class DeviceConfig:
     settings: Any
     tasks: dict[str, BoundTask]
     starts_simulator: bool = False
+    interlocks: tuple[Interlock, ...] = ()
 
     def describe(self) -> dict[str, object]:
         """What it is and can do, as far as is known without the instrument."""
@@ -123,6 +111,8 @@ class Config:
     discovery: str = wire.DEFAULT_DISCOVERY
     stop_topic: str = wire.emergency_stop_topic(wire.DEFAULT_BASE)
     state: Path | None = None
+    keep: Keep = field(default_factory=Keep)
+    warnings: tuple[str, ...] = ()
 
 
 def known_models() -> dict[str, str]:
@@ -167,7 +157,54 @@ def load(file: Path) -> Config:
         Misconfigured: Something is wrong; the text tells everything, with file, line, key, value and what is
             allowed.
     """
+    return load_lab([file])[0]
+
+
+def load_lab(files: Sequence[Path]) -> list[Config]:
+    """Read and check the configurations of bridges of one lab, each alone and against each other.
+
+    Raises:
+        Misconfigured: Something is wrong, as for ``load``; the text tells it for all files.
+    """
+    read: dict[Path, tuple[Rules, Config | None]] = {}
+    told: list[str] = []
+    for file in files:
+        try:
+            read[file] = _read(file)
+        except Misconfigured as error:  # no YAML at all
+            told.append(str(error))
+    _check_ids([(rules, config) for rules, config in read.values() if config])
+    check_rules([rules for rules, _ in read.values()])
+    told += [text for rules, _ in read.values() for text in rules.source.told()]
+    if told:
+        raise Misconfigured("\n".join(told))
+    return [config for _, config in read.values() if config]
+
+
+def _read(file: Path) -> tuple[Rules, Config | None]:
+    """Read one file; what is wrong is noted in its source, and then there may be no configuration."""
     source = YamlFile.load(file)
+    top = read_top(source)
+    bridge = getattr(top, "bridge", "")
+    settings = _section(source, ("broker",), BrokerSettings)
+    broker = broker_of(source, settings, file.parent) if settings else None
+    listed = source.data.get("devices")
+    devices = [_device(source, str(name), bridge) for name in (listed if isinstance(listed, dict) else ())]
+    known = {device.instance.device_id: device for device in devices if device}
+    rules = read_rules(source, getattr(top, "base", wire.DEFAULT_BASE), known)
+    keep = _section(source, ("ledger",), Keep)
+    if top is None or broker is None or keep is None:
+        return rules, None
+    state = (file.parent / top.state) if top.state else default_state(bridge)
+    found = tuple(replace(device, interlocks=rules.of(device_id)) for device_id, device in known.items())
+    warnings = tuple(source.told_warnings())
+    topics = (top.base, top.discovery, top.stop_topic)
+    return rules, Config(bridge, broker, found, *topics, state, keep, warnings)
+
+
+def read_top(source: YamlFile) -> BridgeSettings | None:
+    """The top of a file, its devices and its broker not looked into; what is wrong is noted."""
+    refuse_secrets(source)
     top = _section(source, (), BridgeSettings)
     for key, fits, allowed in (
         ("bridge", wire.is_bridge_id, "an id of a-z, 0-9, - and _, at most 64 long"),
@@ -178,16 +215,18 @@ def load(file: Path) -> Config:
         value = source.data.get(key)  # looked at even where another key is wrong
         if isinstance(value, str) and not fits(value):
             source.wrong((key,), f"{key} {show(value)} is not {allowed}")
-    bridge = getattr(top, "bridge", "")
-    broker = _broker(source, file)
-    listed = source.data.get("devices")
-    devices = [_device(source, str(name), bridge) for name in (listed if isinstance(listed, dict) else ())]
-    source.raise_problems()
-    if top is None or broker is None:  # a problem, which has been raised
-        raise Misconfigured(f"{file}: incomplete")
-    state = (file.parent / top.state) if top.state else default_state(bridge)
-    found = tuple(device for device in devices if device)
-    return Config(bridge, broker, found, top.base, top.discovery, top.stop_topic, state)
+    return top
+
+
+def _check_ids(read: Sequence[tuple[Rules, Config]]) -> None:
+    """Refuse two bridges or two devices of one id in one lab; one of the two would never be heard."""
+    first: dict[tuple[str, ...], Path] = {}
+    for rules, config in read:
+        ids = [(("bridge",), config.bridge), *((("devices", name), name) for name in rules.devices)]
+        for path, name in ids:
+            other = first.setdefault((config.base, path[0], name), rules.source.file)
+            if other is not rules.source.file:
+                rules.source.wrong(path, f"{path[0].removesuffix('s')} {name!r} stands in {other} too")
 
 
 def make_device(
@@ -244,32 +283,6 @@ def _device(source: YamlFile, device_id: str, bridge: str) -> DeviceConfig | Non
     if told.simulated and not device.simulator:
         source.wrong((*path, "simulated"), f"{device.name} has no simulator")
     return _made(device_id, bridge, told, device, driver, settings)
-
-
-def _broker(source: YamlFile, file: Path) -> Broker | None:
-    if isinstance(told := source.data.get("broker"), dict) and "password" in told:
-        text = "broker.password: a password does not belong in this file; use password_env or password_file"
-        source.wrong(("broker", "password"), text)
-        told.pop("password")
-    settings = _section(source, ("broker",), BrokerSettings)
-    if settings is None:
-        return None
-    password: str | None = None
-    if settings.password_env:
-        password = os.environ.get(settings.password_env)
-        if password is None:
-            text = f"broker.password_env: the environment has no {settings.password_env}"
-            source.wrong(("broker", "password_env"), text)
-    if settings.password_file:
-        try:
-            password = (file.parent / settings.password_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or error
-            source.wrong(
-                ("broker", "password_file"), f"broker.password_file {settings.password_file!r}: {why}"
-            )
-    port = settings.port or (8883 if settings.tls else 1883)
-    return Broker(settings.host, port, settings.username, password, settings.tls, settings.ca_file)
 
 
 def _section(source: YamlFile, path: KeyPath, shape: type[T]) -> T | None:

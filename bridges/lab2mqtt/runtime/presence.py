@@ -3,34 +3,35 @@
 import asyncio
 from collections.abc import Callable
 import time
-from typing import Any, Protocol
+from typing import Any
 
 from lab2mqtt import wire
-from lab2mqtt.core.description import BoundTask, Instance, describe, entities_of
-from lab2mqtt.core.device import Device
+from lab2mqtt.core.description import describe, entities_of
+from lab2mqtt.runtime.config import DeviceConfig
 from lab2mqtt.runtime.instrument import Instrument
+from lab2mqtt.runtime.permits import Permits, Shared
+from lab2mqtt.runtime.say import Say
 from lab2mqtt.runtime.state import measured, readiness
-from lab2mqtt.runtime.stop import Latches, told
+from lab2mqtt.runtime.stopping import Stopping
 
 SETTLE = 0.02  # s in which changes become one message
 
 
-class Say(Protocol):
-    """Publishes a message on the device's topic of that kind."""
-
-    def __call__(self, kind: str, message: dict[str, Any], *, qos: int = 1, retain: bool = False) -> None:
-        """Publish."""
-
-
 class Presence:
-    """The retained messages of one device, said when they change."""
+    """The retained messages of one device, said when they change.
+
+    Attributes:
+        state: The state as it was said last.
+        task: The task that runs.
+        paused: Whether it is paused.
+    """
 
     def __init__(
         self,
-        device: Device[Any],
-        instance: Instance,
-        tasks: dict[str, BoundTask],
-        latches: Latches,
+        config: DeviceConfig,
+        shared: Shared,
+        permits: Permits,
+        stopping: Stopping,
         instrument: Instrument,
         say: Say,
         clock: Callable[[], float] = time.time,
@@ -38,18 +39,20 @@ class Presence:
         """Prepare.
 
         Args:
-            device: The declaration.
-            instance: Which one it is.
-            tasks: Its tasks.
-            latches: The emergency stops.
+            config: The declaration, its tasks, and which one it is.
+            shared: Latches, reservations and maintenance of the bridge.
+            permits: What stands in the way of its tasks.
+            stopping: Its stop.
             instrument: The link to it.
             say: Publishes.
             clock: Seconds since the epoch.
         """
-        self._device = device
-        self._instance = instance
-        self._tasks = tasks
-        self._latches = latches
+        device = self._device = config.device
+        self._instance = config.instance
+        self._tasks = config.tasks
+        self._shared = shared
+        self._permits = permits
+        self._stopping = stopping
         self._instrument = instrument
         self._say = say
         self._clock = clock
@@ -59,23 +62,34 @@ class Presence:
         self._settle: asyncio.TimerHandle | None = None
         self._info: object = None
         self._description: dict[str, object] = {}
-        self._state: dict[str, Any] = {}
+        self._state_said: dict[str, Any] = {}
         self._state_at = 0.0
         self._online: bool | None = None
+        self.state: dict[str, Any] = {}
         self.task: str | None = None
         self.paused = False
+
+    @property
+    def device_id(self) -> str:
+        """The device's id."""
+        return self._instance.device_id
+
+    @property
+    def sw_version(self) -> object:
+        """The instrument's software, where it tells."""
+        return self._instrument.info.get("sw_version")
 
     async def run(self) -> None:
         """Say the state even when nothing changes, until cancelled."""
         while True:
             await asyncio.sleep(self.longest / 2)
             if self._clock() - self._state_at > self.longest / 2:
-                self._state = {}
+                self._state_said = {}
                 self.say_changes()
 
     def say_everything(self) -> None:
         """Say all that is retained."""
-        self._description, self._state, self._online = {}, {}, None
+        self._description, self._state_said, self._online = {}, {}, None
         self.say_changes()
 
     def change(self) -> None:
@@ -98,8 +112,9 @@ class Presence:
             self._online = self._instrument.reachable
             self.say_status(online=self._online)
         state = self._now()
-        if state != self._state:
-            self._state, self._state_at = state, self._clock()
+        if state != self._state_said:
+            self.state = self._state_said = state
+            self._state_at = self._clock()
             # The moment of the measurement, not of the message: one that hangs grows old.
             at = self._instrument.measured_at if self._instrument.snapshot is not None else self._state_at
             self._say("state", {**state, "updated_at": round(at, 3)}, retain=True)
@@ -115,25 +130,26 @@ class Presence:
 
     def _now(self) -> dict[str, Any]:
         word, reasons = self._readiness()
+        device_id = self._instance.device_id
+        latches, holds, _, _ = self._shared
+        stopped = latches.of(device_id) is not None
+        lease, maintenance = holds.reserved(device_id), holds.maintained(device_id)
         return measured(self._entities, self._instrument.snapshot) | {
             "connected": self._instrument.reachable,
-            "emergency_stop": self._latches.of(self._instance.device_id) is not None,
+            "emergency_stop": stopped,
+            "stop_confirmed": self._stopping.confirmed if stopped else None,
             "task": self.task,
+            "reserved_by": lease.holder if lease else None,
+            "reserved_until": round(holds.until(lease)) if lease else None,
+            "reservation_reason": lease.reason if lease else None,
+            "maintenance": maintenance is not None,
+            "maintenance_by": maintenance.by if maintenance else None,
             "readiness": word,
             "readiness_reasons": reasons,
         }
 
     def _readiness(self) -> tuple[str, list[str]]:
-        instrument = self._instrument
-        reasons: dict[str, list[str]] = {}
-        if not instrument.reachable:
-            word = "unreachable" if instrument.problem else "starting"
-            reasons[word] = [instrument.problem or "connecting to the instrument"]
-        if stop := self._latches.of(self._instance.device_id):
-            reasons["emergency_stopped"] = [told(stop)]
-        for word, find in (("fault", self._device.faults), ("needs_homing", self._device.needs_homing)):
-            if find and instrument.snapshot is not None and (found := list(find(instrument.snapshot))):
-                reasons[word] = found
+        reasons = self._permits.reasons()
         if self.task:
             word = "paused" if self.paused else "busy"
             reasons[word] = [f"{self.task} {'is paused' if self.paused else 'runs'}"]

@@ -1,54 +1,231 @@
-"""What became of every command: asked before anything else, so that nothing is done twice.
+"""The commands of one device, by request id: asked before anything else, so that nothing is done twice."""
 
-Kept in memory, for one process. The ledger that survives restarts takes this room.
-"""
-
+import asyncio
 from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+import time
 from typing import Any, Literal
 
-from lab2mqtt import wire
+from lab2mqtt import __version__, wire
+from lab2mqtt.core.errors import LabError, Refused
+from lab2mqtt.runtime import ledger_file
+from lab2mqtt.runtime.ledger import Ledger
+from lab2mqtt.runtime.ledger_file import KEPT_AT_MOST, KNOWN_FOR, Known
 
-KEPT_FOR = 24 * 3600.0  # s
-KEPT_AT_MOST = 10_000  # commands per device; a client repeats one within seconds, not after that many
+LONGEST_TIMELINE = 100  # entries; a task that tells more has told enough
+
+# What says nothing about the instrument, or is said elsewhere in the ledger.
+_NOT_CHANGES = frozenset(("readiness", "readiness_reasons", "task", "updated_at"))
+
+
+class KnownAlready(Exception):
+    """The ledger knows a command's id from longer ago than this process remembers."""
+
+    def __init__(self, known: Known) -> None:
+        super().__init__()
+        self.known = known
+
+
+@dataclass(eq=False)
+class Entry:
+    """One command that is not over, or whose result is not in the ledger yet."""
+
+    command: dict[str, Any]
+    received_at: float
+    started_at: float | None = None
+    timeline: list[dict[str, Any]] = field(default_factory=list)
+    before: Mapping[str, Any] = field(default_factory=dict)
+    noted: "asyncio.Future[tuple[Known | None, str]] | None" = None
+    result: dict[str, Any] | None = None
+    said: bool = False
 
 
 class Record:
-    """The commands of one device, by request id."""
+    """The commands of one device."""
 
-    def __init__(self) -> None:
-        self._entries: OrderedDict[str, tuple[float, dict[str, Any], dict[str, Any] | None]] = OrderedDict()
+    def __init__(self, device_id: str, ledger: Ledger, clock: Callable[[], float] = time.time) -> None:
+        """Prepare.
+
+        Args:
+            device_id: Whose.
+            ledger: What survives.
+            clock: Seconds since the epoch.
+        """
+        self._device_id = device_id
+        self._ledger = ledger
+        self._clock = clock
+        # None: over, and in the ledger.
+        self._entries: OrderedDict[str, tuple[float, Entry | None]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def ask(self, command: dict[str, Any]) -> Literal["new", "conflict", "running"] | dict[str, Any]:
-        """What is known of a command's id: nothing, other content, that it still runs, or its result."""
-        entry = self._entries.get(command["request_id"])
-        if entry is None:
-            return "new"
-        _, content, result = entry
-        if not wire.same_content(content, command):
-            return "conflict"
-        return "running" if result is None else result
+    def remember(self, request_ids: Iterable[str]) -> None:
+        """Take the ids that the ledger knows from before."""
+        now = self._clock()
+        for request_id in request_ids:
+            self._entries.setdefault(request_id, (now, None))
 
-    def take(self, command: dict[str, Any], now: float) -> None:
-        """Note a command before the device is touched."""
-        content = {"task": command["task"], "parameters": command["parameters"]}
-        self._entries[command["request_id"]] = (now, content, None)
+    def ask(self, command: dict[str, Any]) -> Literal["new", "conflict", "running", "known"] | dict[str, Any]:
+        """What is known of a command's id.
+
+        Returns:
+            ``new``, ``conflict`` (it has other content), ``running`` (the first one will answer), its result,
+            or ``known``: the ledger has to be asked by ``known``.
+        """
+        found = self._entries.get(command["request_id"])
+        if found is None:
+            return "new"
+        entry = found[1]
+        if entry is None:
+            return "known"
+        if not wire.same_content(entry.command, command):
+            return "conflict"
+        return entry.result if entry.result and entry.said else "running"
+
+    def take(self, command: dict[str, Any]) -> None:
+        """Remember a command that is new."""
+        now = self._clock()
+        self._entries[command["request_id"]] = (now, Entry(command, now))
         self._forget(now)
 
-    def settle(self, request_id: str, result: dict[str, Any]) -> None:
-        """Note the one result of a command."""
-        if entry := self._entries.get(request_id):
-            self._entries[request_id] = (*entry[:2], result)
+    def note(self, command: dict[str, Any]) -> None:
+        """Begin to write a command that will touch the device."""
+        entry = self._open(command)
+        noted: asyncio.Future[tuple[Known | None, str]] = asyncio.get_running_loop().create_future()
+        entry.noted = noted
+        taken = self._taken(entry)
+
+        def done(known: Known | None, problem: str) -> None:
+            noted.set_result((known, problem))
+
+        self._ledger.submit(lambda connection: ledger_file.take(connection, taken), done, sync=True)
+
+    def noted(self, command: dict[str, Any]) -> "asyncio.Future[tuple[Known | None, str]] | None":
+        """Done when the ledger has taken the command, or has not."""
+        return self._open(command).noted
+
+    def check_noted(self, command: dict[str, Any]) -> None:
+        """Make sure that the ledger has a command, before the device is touched.
+
+        Raises:
+            KnownAlready: It had it before.
+            Refused: It cannot be written.
+        """
+        noted = self._open(command).noted
+        known, problem = noted.result() if noted and noted.done() else (None, "the ledger has not taken it")
+        if problem:
+            raise Refused(f"not without a record of it: {problem}", wire.NOT_ALLOWED)
+        if known:
+            raise KnownAlready(known)
+
+    def started(self, command: dict[str, Any], state: Mapping[str, Any]) -> None:
+        """Remember the state from which a task starts."""
+        entry = self._open(command)
+        entry.started_at, entry.before = self._clock(), state
+
+    def tell(self, command: dict[str, Any], status: str, message: str) -> None:
+        """Remember a step of a command."""
+        timeline = self._open(command).timeline
+        if len(timeline) < LONGEST_TIMELINE:
+            more = {"message": message} if message else {}
+            timeline.append({"at": round(self._clock(), 3), "status": status, **more})
+
+    def settle(
+        self,
+        command: dict[str, Any],
+        result: dict[str, Any],
+        state: Mapping[str, Any],
+        sw_version: object,
+        then: Callable[[], None],
+    ) -> None:
+        """Write the one result of a command.
+
+        Args:
+            command: Which.
+            result: The message.
+            state: The device's state now.
+            sw_version: The device's software, where it tells.
+            then: Called when it is in the ledger, or cannot be; now it may be said.
+        """
+        entry = self._open(command)
+        entry.result = result
+        now = self._clock()
+        changed = {}
+        if entry.started_at is not None:
+            changed = {
+                key: [entry.before.get(key), value]
+                for key, value in state.items()
+                if key not in _NOT_CHANGES and entry.before.get(key) != value
+            }
+        taken = self._taken(entry)
+        settled = (
+            entry.started_at,
+            now,
+            result["status"],
+            result.get("error_code"),
+            wire.encode(result),
+            wire.encode(entry.timeline) if entry.timeline else None,
+            wire.encode(changed) if changed else None,
+            None if sw_version is None else str(sw_version),
+        )
+
+        def done(_: object, problem: str) -> None:
+            entry.said = True
+            request_id = command["request_id"]
+            if not problem and request_id in self._entries:
+                self._entries[request_id] = (self._entries[request_id][0], None)
+            then()
+
+        self._ledger.submit(
+            lambda connection: ledger_file.settle(connection, taken, settled), done, needed=True
+        )
+
+    def drop(self, command: dict[str, Any]) -> None:
+        """It turned out to be known already: the ledger has its result."""
+        request_id = command["request_id"]
+        self._entries[request_id] = (self._entries[request_id][0], None)
+
+    async def known(self, command: dict[str, Any]) -> Known | None:
+        """What the ledger has under a command's id.
+
+        Raises:
+            LabError: It cannot be read.
+        """
+        request_id = command["request_id"]
+        found: Known | None = await self._ledger.read(
+            lambda connection: ledger_file.known(connection, self._device_id, request_id)
+        )
+        return found
+
+    def _open(self, command: dict[str, Any]) -> Entry:
+        entry = self._entries[command["request_id"]][1]
+        if entry is None:
+            raise LabError(f"command {command['request_id']!r} is over")
+        return entry
+
+    def _taken(self, entry: Entry) -> tuple[object, ...]:
+        command = entry.command
+        return (
+            self._device_id,
+            command["request_id"],
+            command["task"],
+            wire.encode(command["parameters"]),
+            command["issued_by"],
+            command["reservation"],
+            command["timestamp"],
+            entry.received_at,
+            __version__,
+        )
 
     def _forget(self, now: float) -> None:
-        """Drop what is too old or too much, but never what still runs."""
+        """Drop what is too old or too much, but never what is not over."""
         dropped: list[str] = []
-        for request_id, (taken, _, result) in self._entries.items():
-            if now - taken < KEPT_FOR and len(self._entries) - len(dropped) <= KEPT_AT_MOST:
+        for request_id, (taken, entry) in self._entries.items():
+            if now - taken < KNOWN_FOR and len(self._entries) - len(dropped) <= KEPT_AT_MOST:
                 break
-            if result is not None:
+            if entry is None or entry.said:
                 dropped.append(request_id)
         for request_id in dropped:
             del self._entries[request_id]

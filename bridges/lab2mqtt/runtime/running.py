@@ -46,6 +46,15 @@ class Running:
         """Whether the driver still holds the instrument although the task has been given up."""
         return self._call is not None and not self._call.done()
 
+    async def wait_for(self, before: "asyncio.Future[Any]") -> None:
+        """Wait for what must be there first.
+
+        Raises:
+            Ended: The task was asked to end meanwhile.
+        """
+        await asyncio.wait((before, self._turn), return_when=asyncio.FIRST_COMPLETED)
+        self.run.check()
+
     async def finish(self, work: Awaitable[Any], give_up: Callable[[], Awaitable[None]]) -> Any:  # noqa: ANN401
         """Run to the end.
 
@@ -59,7 +68,8 @@ class Running:
         """
         call = self._call = asyncio.ensure_future(work)
         call.add_done_callback(self._turned)
-        self._start_clock()
+        if not self.run.paused:
+            self._start_clock()
         try:
             await self._turn
             if not call.done() and not await self._let_it_end(call):

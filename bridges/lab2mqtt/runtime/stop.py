@@ -80,11 +80,15 @@ class Latches:
         if self._devices.pop(device_id, None):
             self._keep()
 
-    def _keep(self) -> None:
+    async def kept(self) -> None:
+        """Wait until the latches would survive a restart, as far as the disk takes them."""
         try:
-            self._kept.write({"lab": self._lab, "devices": self._devices})
+            await self._kept.written()
         except OSError as error:
             _LOGGER.error("The emergency stop holds, but would not survive a restart: %s", error)
+
+    def _keep(self) -> None:
+        self._kept.write_soon({"lab": self._lab, "devices": self._devices})
 
 
 def _stops(kept: Mapping[str, object]) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from lab2mqtt import wire
 from lab2mqtt.core.house import STOPPED
 from lab2mqtt.runtime.calls import Calls
 from lab2mqtt.runtime.instrument import Instrument
-from lab2mqtt.runtime.presence import Say
+from lab2mqtt.runtime.say import Say
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -18,7 +18,11 @@ AGAIN = 0.2  # s between two attempts on an instrument that did not confirm
 
 
 class Stopping:
-    """The stop of one device, and its proof."""
+    """The stop of one device, and its proof.
+
+    Attributes:
+        confirmed: Whether the instrument has confirmed the last stop.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,7 @@ class Stopping:
         self._say = say
         self._clock = clock
         self._task: asyncio.Task[bool] | None = None
+        self.confirmed = False
 
     def start(self, stop: Mapping[str, Any], received: float) -> "asyncio.Task[bool]":
         """Stop now.
@@ -58,6 +63,7 @@ class Stopping:
             Done when the instrument has confirmed (true), or cannot be reached (false).
         """
         self.end()
+        self.confirmed = False
         first = self._calls.past_everything(self._method) if self._method else None
         self._task = asyncio.create_task(self._until_confirmed(first, stop, received))
         return self._task
@@ -111,6 +117,7 @@ class Stopping:
             "stopped_at": round(stopped, 3) if stopped else None,
             "confirmed": stopped is not None,
         }
+        self.confirmed = stopped is not None
         if error:
             proof["error"] = error
         self._say("event", wire.event(STOPPED, round(self._clock(), 3), **proof))

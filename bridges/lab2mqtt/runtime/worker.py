@@ -1,32 +1,34 @@
-"""One device: takes its commands, runs them one at a time, and answers each exactly once."""
+"""One device: takes its commands, sees that each gets exactly one answer, and stops at once when told to."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine
-import logging
+import contextlib
 import time
 from typing import Any
 import uuid
 
 from lab2mqtt import wire
-from lab2mqtt.core.description import BoundTask, Instance
-from lab2mqtt.core.device import Device
-from lab2mqtt.core.errors import Cancelled, EmergencyStopped, LabError, Refused, TimedOut, Unreachable
-from lab2mqtt.core.house import RESET
+from lab2mqtt.core.errors import Cancelled, EmergencyStopped, LabError, Refused
+from lab2mqtt.core.house import RESERVATION_ENDED, RESET, TAKEN_OVER
+from lab2mqtt.core.lease import Held, Lease
 from lab2mqtt.core.words import near
+from lab2mqtt.runtime import ledger_file
 from lab2mqtt.runtime.answers import Answers
 from lab2mqtt.runtime.calls import Calls
+from lab2mqtt.runtime.config import DeviceConfig
+from lab2mqtt.runtime.execution import Execution
+from lab2mqtt.runtime.holds import Maintenance
 from lab2mqtt.runtime.instrument import Instrument
-from lab2mqtt.runtime.presence import Presence, Say
-from lab2mqtt.runtime.running import GRACE, Running
-from lab2mqtt.runtime.stop import Latches, told
+from lab2mqtt.runtime.interlocks import Interlocks
+from lab2mqtt.runtime.permits import Permits, Shared
+from lab2mqtt.runtime.presence import Presence
+from lab2mqtt.runtime.record import Record
+from lab2mqtt.runtime.running import GRACE
+from lab2mqtt.runtime.say import Say
+from lab2mqtt.runtime.stop import told
 from lab2mqtt.runtime.stopping import Stopping
 
-_LOGGER = logging.getLogger(__name__)
-
-QUEUE = 16  # commands that wait; one more is ``busy``
-READS = 8  # reads at once; one more is ``busy``
-CLOCK_IS_SET = 1_735_689_600  # 2025; a clock that shows less has not been set
+HISTORY_AT_MOST = 512_000  # bytes of one answer; whoever wants more asks for what came before
 
 
 class Worker:
@@ -34,50 +36,58 @@ class Worker:
 
     Attributes:
         instrument: The link to the instrument.
+        record: Its commands.
     """
 
     def __init__(
         self,
-        device: Device[Any],
-        instance: Instance,
+        config: DeviceConfig,
         driver: Any,  # noqa: ANN401 - any driver
-        tasks: dict[str, BoundTask],
-        latches: Latches,
+        shared: Shared,
         say: Say,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Prepare; ``run`` connects to the instrument.
 
         Args:
-            device: The declaration.
-            instance: Which one it is.
+            config: The declaration, its tasks, and which one it is.
             driver: The driver, not yet opened.
-            tasks: Its tasks, bound to the driver's class and settings.
-            latches: The emergency stops.
+            shared: What all devices of the bridge have in common.
             say: Publishes a message on the device's topic of a kind.
             clock: Seconds since the epoch.
         """
-        self._device = device
-        self._name = instance.device_id
-        self._tasks = tasks
-        self._latches = latches
+        device = self._device = config.device
+        name = self._name = config.instance.device_id
+        self._tasks = config.tasks
+        self._latches, self._holds, self._ledger, others = shared
         self._clock = clock
-        self._call = Calls(driver, self._name)
-        for task in tasks.values():
+        self._call = Calls(driver, name)
+        for task in config.tasks.values():
             task.is_coroutine = bool(task.method) and self._call.is_coroutine(task.method)
-        self.instrument = Instrument(self._name, device, self._call, self._before_use, self._changed, clock)
-        self._presence = Presence(device, instance, tasks, latches, self.instrument, say, clock)
-        self._stopping = Stopping(self._name, device.stop, self._call, self.instrument, say, clock)
-        self._answers = Answers(self._name, say, clock)
-        self._queue: deque[dict[str, Any]] = deque()
-        self._running: Running | None = None
-        self._reads = 0
-        self._background: set[asyncio.Task[Any]] = set()
+        self.instrument = Instrument(name, device, self._call, self._before_use, self._changed, clock)
+        self._interlocks = Interlocks(config.interlocks, others)
+        self._looks_at = {rule.device for rule in config.interlocks}
+        self._permits = Permits(name, device, shared, self._interlocks, self.instrument, clock)
+        self._stopping = Stopping(name, device.stop, self._call, self.instrument, say, clock)
+        self._presence = Presence(config, shared, self._permits, self._stopping, self.instrument, say, clock)
+        self.record = Record(name, shared.ledger, clock)
+        self._answers = Answers(name, say, self.record, self._presence, clock)
+        self._execution = Execution(
+            device,
+            self._call,
+            self.instrument,
+            self._permits,
+            self._interlocks,
+            self._presence,
+            self._answers,
+            self.record,
+        )
+        self._reservation_timer: asyncio.TimerHandle | None = None
 
     @property
     def queued(self) -> int:
         """How many commands wait."""
-        return len(self._queue)
+        return self._execution.queued
 
     @property
     def done(self) -> int:
@@ -91,34 +101,33 @@ class Worker:
 
     async def run(self) -> None:
         """Keep the instrument connected and its state said, until cancelled."""
+        self._await_end_of_reservation()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.instrument.run())
             group.create_task(self._presence.run())
+            group.create_task(self._watch_interlocks())
 
     async def close(self) -> None:
         """End what runs, leave the instrument as its settings say, and say that it is offline."""
         why = Cancelled("the bridge was shut down")
         why.error_code = wire.INTERRUPTED
-        while self._queue:
-            command = self._queue.popleft()
-            self._answers.settle(command, error=why)
         self._stopping.end()
-        if self._running:
-            self._running.end(why)
-            await asyncio.wait(self._background, timeout=GRACE)
-        for task in self._background:
-            task.cancel()
-        try:
+        if self._reservation_timer:
+            self._reservation_timer.cancel()
+        await self._execution.close(why)
+        with contextlib.suppress(Exception):  # the driver's own word is that it raises nothing
             async with asyncio.timeout(GRACE / 2):
                 await self._call("close")
-        except Exception:
-            _LOGGER.exception("%s could not be closed", self._name)
         self._call.close()
         self._presence.say_status(online=False)
 
     def say_everything(self) -> None:
         """Publish all that is retained: description, status and state."""
         self._presence.say_everything()
+
+    def say_changes(self) -> None:
+        """Publish what has changed, such as a ledger that cannot be written."""
+        self._changed()
 
     def _changed(self) -> None:
         self._presence.change()
@@ -166,193 +175,178 @@ class Worker:
         if task is None:
             known = ", ".join(sorted(self._tasks))
             raise Refused(f"no task {name!r}{near(name, self._tasks)}; there are {known}", wire.UNKNOWN_TASK)
-        self._check_expiry(command, task)
+        self._permits.check_expiry(task, command)
         arguments = task.schema.check(command["parameters"])
-        if not task.method:
-            self._do_at_once(command, arguments)
-            return
-        self._check_may_start(task)
-        if task.effect == "read":
-            if self._reads >= READS:
-                raise Refused(f"{READS} reads are under way already", wire.BUSY)
-            self._reads += 1
-            self._spawn(self._read(command, task, arguments))
-        elif self._running is None:
-            self._start(command, task, arguments)
-        elif len(self._queue) < QUEUE:
-            self._queue.append(command)
-            if command["timeout"]:  # counts from now, also while it waits
-                asyncio.get_running_loop().call_later(command["timeout"], self._waited_too_long, command)
-            self._answers.tell(command, "accepted", message=f"number {len(self._queue)} in the queue")
+        if task.method:
+            self._permits.check(task, command)
+            self._execution.add(command, task, arguments)
         else:
-            raise Refused(f"{QUEUE} commands are waiting already", wire.BUSY)
+            self._do_at_once(command, arguments)
 
-    def _waited_too_long(self, command: dict[str, Any]) -> None:
-        if command in self._queue:
-            self._queue.remove(command)
-            why = TimedOut(f"{command['task']} did not come to its turn within {command['timeout']:g} s")
-            self._answers.settle(command, error=why, tell=True)
-
-    def _check_expiry(self, command: dict[str, Any], task: BoundTask) -> None:
-        try:
-            now = self._clock()
-            # A Raspberry Pi has no clock of its own: it starts in the past until the network tells.
-            wire.check_expiry(command, now if now > CLOCK_IS_SET else None, moves=task.effect == "move")
-        except wire.WireError as error:
-            raise Refused(error.message, error.code) from error
-
-    def _check_may_start(self, task: BoundTask) -> None:
-        stop = self._latches.of(self._name)
-        if task.effect == "move" and stop:
-            raise EmergencyStopped(f"{told(stop)}; reset it first")
-        if not self.instrument.reachable and not task.link:
-            why = self.instrument.problem or "not connected yet"
-            raise Unreachable(f"the instrument does not answer: {why}")
-        must = self._device.needs_homing
-        if task.effect == "move" and not task.homes and must and (first := must(self.instrument.snapshot)):
-            raise Refused(f"it must be homed first: {'; '.join(first)}", wire.NOT_ALLOWED)
-
-    def _start(self, command: dict[str, Any], task: BoundTask, arguments: dict[str, Any]) -> None:
-        def progress(percent: float | None, message: str) -> None:
-            self._answers.progress(command, percent, message)
-
-        waited = asyncio.get_running_loop().time() - command["received"]
-        running = Running(command, task, progress, waited)
-        self._running = running
-        self._presence.task = task.name
-        self._answers.tell(command, "running")
-        self._spawn(self._execute(running, arguments))
-
-    async def _execute(self, running: Running, arguments: dict[str, Any]) -> None:
-        """Run a task to its one result, then start the next."""
-        command, task = running.command, running.task
-        if task.effect == "move":
-            self.instrument.read_often(often=True)
-        self._changed()
-        work = self._link(task, arguments) if task.link else self._call(task.method, arguments, running.run)
-        result: object = None
-        error: Exception | None = None
-        try:
-            result = await running.finish(work, lambda: self._give_up(task))
-        except Exception as raised:  # noqa: BLE001 - the edge of the driver: answered, and logged if unforeseen
-            error = raised
-        self.instrument.read_often(often=False)
-        if not running.hangs:
-            await self._measure(task)
-            self._settled()
-        self._answers.settle(command, result=result, error=error, tell=True)
-        if running.hangs:
-            await running.let_go()  # it holds the instrument: nothing else may start
-            self._settled()
-        self._start_next()
-
-    def _settled(self) -> None:
-        self._running = None
-        self._presence.task, self._presence.paused = None, False
-        self._presence.say_changes()
-
-    async def _give_up(self, task: BoundTask) -> None:
-        """The driver does not let go of a task: stop the device past it."""
-        _LOGGER.error("%s: %s does not end; the device is stopped", self._name, task.name)
-        if self._device.stop and task.effect == "move":
-            try:
-                async with asyncio.timeout(GRACE):
-                    await self._call.past_everything(self._device.stop)
-            except Exception:
-                _LOGGER.exception("%s could not be stopped", self._name)
-
-    async def _link(self, task: BoundTask, arguments: dict[str, Any]) -> object:
-        """A task that opens or closes the connection to the instrument."""
-        async with self.instrument.link_lock:
-            result = await self._call(task.method, arguments)
-            if task.link == "open":
-                await self.instrument.opened()
-            else:
-                self.instrument.closed(f"disconnected by the task {task.name}")
-        return result
-
-    async def _measure(self, task: BoundTask) -> None:
-        """Measure the state that a task caused, so that it is published before the result."""
-        if self.instrument.reachable and not task.link:
-            try:
-                await self.instrument.read()
-            except LabError:
-                _LOGGER.debug("%s was lost by %s", self._name, task.name)
-
-    async def _read(self, command: dict[str, Any], task: BoundTask, arguments: dict[str, Any]) -> None:
-        """Run a task that only reads, beside whatever else runs."""
-        result: object = None
-        error: Exception | None = None
-        seconds = command["timeout"] or task.timeout
-        try:
-            async with asyncio.timeout(seconds):
-                result = await self._call(task.method, arguments)
-        except TimeoutError:
-            error = TimedOut(f"{task.name} was not done within {seconds:g} s")
-        except Exception as raised:  # noqa: BLE001 - the edge of the driver: answered, and logged if unforeseen
-            error = raised
-        self._reads -= 1
-        self._answers.settle(command, result=result, error=error)
-
-    def _start_next(self) -> None:
-        while self._queue and self._running is None:
-            command = self._queue.popleft()
-            task = self._tasks[command["task"]]
-            try:
-                self._check_expiry(command, task)
-                self._check_may_start(task)
-            except LabError as refusal:
-                self._answers.settle(command, error=refusal, tell=True)
-            else:
-                self._start(command, task, task.schema.check(command["parameters"]))
-
-    # Tasks that the runtime does itself, and that never wait
+    # Tasks of the house, which never wait
 
     def _do_at_once(self, command: dict[str, Any], arguments: dict[str, Any]) -> None:
+        """Do a task of the house.
+
+        Raises:
+            LabError: It is refused.
+        """
+        result: object
         match command["task"]:
             case "cancel":
-                result = self._cancel(arguments.get("request_id"))
+                result = self._execution.cancel(arguments.get("request_id"))
             case "pause":
-                result = self._pause(paused=True)
+                result = self._execution.pause(paused=True)
             case "resume":
-                result = self._pause(paused=False)
+                result = self._execution.pause(paused=False, reservation=command["reservation"])
+            case "get_history":
+                self._answer(command, self._history(arguments))
+                return
+            case "reset_emergency_stop":
+                self._answer(command, self._reset())
+                return
+            case "reserve":
+                self._answer(command, self._kept(self._reserve(command, arguments)))
+                return
+            case "release":
+                self._answer(command, self._kept(self._release(arguments["holder"])))
+                return
             case _:
-                result = self._reset()
+                self._answer(command, self._kept(self._maintain(command, arguments)))
+                return
         self._answers.settle(command, result=result, tell=True)
 
-    def _cancel(self, request_id: object) -> dict[str, Any]:
-        running = self._running
-        if running and request_id in (None, running.command["request_id"]):
-            running.end(Cancelled(f"{running.task.name} was cancelled"))
-            return {"cancelled": running.command["request_id"]}
-        for command in self._queue:
-            if command["request_id"] == request_id:
-                self._queue.remove(command)
-                self._answers.settle(command, error=Cancelled("cancelled while it waited"), tell=True)
-                return {"cancelled": request_id}
-        what = f"no command {request_id!r} runs or waits" if request_id else "nothing runs"
-        raise Refused(f"{what} on {self._name}")
+    def _answer(self, command: dict[str, Any], work: Coroutine[Any, Any, object]) -> None:
+        """Answer with what a coroutine gives."""
 
-    def _pause(self, *, paused: bool) -> dict[str, Any]:
-        running = self._running
-        if running is None:
-            raise Refused(f"nothing runs on {self._name}")
-        if running.run.paused is not paused:
-            running.pause(paused=paused)
-            self._presence.paused = paused
-            self._answers.tell(running.command, "paused" if paused else "running")
-            self._presence.say_changes()
-        return {"paused": paused, "request_id": running.command["request_id"]}
+        async def answer() -> None:
+            try:
+                result = await work
+            except LabError as error:
+                await self._answers.settle(command, error=error, tell=True)
+            else:
+                await self._answers.settle(command, result=result, tell=command["task"] != "get_history")
 
-    def _reset(self) -> dict[str, Any]:
+        self._execution.spawn(answer())
+
+    async def _kept(self, result: object) -> object:
+        """Give a result once what led to it would survive a restart."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                await self._holds.kept()
+        return result
+
+    async def _history(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        limit = arguments.get("limit", 100)
+        query = ledger_file.Query(**{**arguments, "device": self._name, "limit": limit + 1})
+        commands, events = await self._ledger.read(
+            lambda connection: (
+                ledger_file.commands(connection, query),
+                ledger_file.events(connection, query) if query.request_id is None else [],
+            )
+        )
+        told: list[dict[str, Any]] = []
+        size = 0
+        for one in commands[:limit]:
+            size += len(wire.encode(one))
+            if told and size > HISTORY_AT_MOST:
+                break
+            told.append(one)
+        return {"commands": told, "events": events[:limit], "more": len(told) < len(commands)}
+
+    def _reserve(self, command: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+        holder, seconds, reason = arguments["holder"], arguments["seconds"], arguments.get("reason", "")
+        before = self._holds.reserved(self._name)
+        try:
+            lease = self._holds.reserve(self._name, holder, seconds, reason)
+        except Held as held:
+            raise self._held(held.lease, "; a reason takes it over") from held
+        taken_from = before.holder if before and before.holder != holder else None
+        if taken_from:
+            by = command["issued_by"] or "unknown"
+            self._answers.event(TAKEN_OVER, holder=holder, taken_from=taken_from, reason=reason, by=by)
+        self._await_end_of_reservation()
+        self._presence.say_changes()
+        more = {"taken_from": taken_from} if taken_from else {}
+        return {"holder": holder, "until": round(self._holds.until(lease), 3), **more}
+
+    def _release(self, holder: str) -> dict[str, Any]:
+        try:
+            ended = self._holds.release(self._name, holder)
+        except Held as held:
+            raise self._held(held.lease) from held
+        self._await_end_of_reservation()
+        self._presence.say_changes()
+        return {"released": ended.holder if ended else None}
+
+    def _held(self, lease: Lease, hint: str = "") -> Refused:
+        return Refused(self._permits.reserved(lease) + hint, wire.RESERVED)
+
+    def _await_end_of_reservation(self) -> None:
+        """Tell when the reservation ends by itself."""
+        if self._reservation_timer:
+            self._reservation_timer.cancel()
+            self._reservation_timer = None
+        if lease := self._holds.reserved(self._name):
+
+            def over() -> None:
+                self._reservation_timer = None
+                self._answers.event(RESERVATION_ENDED, holder=lease.holder)
+                self._presence.say_changes()
+
+            left = self._holds.left(lease)
+            self._reservation_timer = asyncio.get_running_loop().call_later(left + 0.001, over)
+
+    def _maintain(self, command: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+        by = command["issued_by"] or "unknown"
+        maintenance = Maintenance(by, arguments.get("reason", ""), round(self._clock(), 3))
+        self._holds.maintain(self._name, maintenance if arguments["on"] else None)
+        self._presence.say_changes()
+        return {"maintenance": arguments["on"], "by": by}
+
+    def _reset(self) -> Coroutine[Any, Any, object]:
         for lab in self._latches.lab.values():
             raise EmergencyStopped(f"{told(lab)}; release the lab's stop first")
         was = self._latches.own(self._name)
         self._latches.release(self._name)
+        return self._released(was["stop_id"] if was else None)
+
+    async def _released(self, stop_id: str | None) -> dict[str, Any]:
+        """A stop was released: look at the instrument anew, and tell what a person has to do first."""
         self.stop_changed()
-        if was:
-            self._answers.event(RESET, stop_id=was["stop_id"])
-        return {"released": was["stop_id"] if was else None}
+        await self._latches.kept()
+        if self.instrument.reachable:
+            with contextlib.suppress(LabError):
+                await self.instrument.read()
+        self._presence.say_changes()
+        homing = self._device.needs_homing
+        snapshot = self.instrument.snapshot
+        must = list(homing(snapshot)) if homing and snapshot is not None else []
+        told_more = {"needs_homing": must, "look_at": self._device.after_stop} if stop_id else {}
+        if stop_id:
+            self._answers.event(RESET, stop_id=stop_id, **told_more)
+        return {"released": stop_id, "readiness": self._presence.state["readiness"], **told_more}
+
+    # Interlocks
+
+    def looks_at(self, device_id: str) -> bool:
+        """Whether an interlock of this device depends on another one."""
+        return device_id in self._looks_at
+
+    def look_at_interlocks(self) -> None:
+        """Another device has changed: end what it forbids by now."""
+        self._execution.look_at_interlocks()
+        self._changed()
+
+    async def _watch_interlocks(self) -> None:
+        """Look again when an answer changes by time alone, because nothing was heard."""
+        while True:
+            doubt = self._interlocks.next_doubt
+            if doubt is None:
+                await asyncio.sleep(1.0)
+            else:
+                await asyncio.sleep(min(doubt, 1.0))
+                self.look_at_interlocks()
 
     # The emergency stop
 
@@ -367,11 +361,7 @@ class Worker:
             Done when the instrument has confirmed.
         """
         stopping = self._stopping.start(stop, received)
-        ended = EmergencyStopped(told(stop))
-        if self._running:
-            self._running.end(ended)
-        while self._queue:
-            self._answers.settle(self._queue.popleft(), error=ended, tell=True)
+        self._execution.end(EmergencyStopped(told(stop)))
         self._changed()
         return stopping
 
@@ -381,13 +371,21 @@ class Worker:
             self._stopping.end()  # or a late attempt would stop the next move
         self._presence.say_changes()
 
+    def lab_released(self, stop_id: str) -> None:
+        """The lab's stop was released."""
+
+        async def tell() -> None:
+            await self._released(stop_id)
+
+        self._execution.spawn(tell())
+
     def _emergency_stop(self, command: dict[str, Any]) -> None:
         """The device's own stop: stop first, look at the rest of the command after."""
         reason = command["parameters"].get("reason")
         text = reason if isinstance(reason, str) else ""
         stop, stopping = self._stop_itself(command["issued_by"] or "unknown", text)
         if self._answers.is_new(command):
-            self._spawn(self._answer_stop(command, stop, stopping))
+            self._execution.spawn(self._answer_stop(command, stop, stopping))
 
     def _stop_itself(self, by: str, reason: str) -> tuple[dict[str, Any], "asyncio.Task[bool]"]:
         now = self._clock()
@@ -401,14 +399,11 @@ class Worker:
     async def _answer_stop(
         self, command: dict[str, Any], stop: dict[str, Any], stopping: "asyncio.Task[bool]"
     ) -> None:
-        await asyncio.wait([stopping], timeout=GRACE)
+        kept = asyncio.ensure_future(self._latches.kept())
+        await asyncio.wait([stopping, kept], timeout=GRACE)
         confirmed = stopping.done() and not stopping.cancelled() and stopping.result()
-        self._answers.settle(command, result={"stop_id": stop["stop_id"], "confirmed": confirmed}, tell=True)
+        result = {"stop_id": stop["stop_id"], "confirmed": confirmed}
+        await self._answers.settle(command, result=result, tell=True)
 
     async def _before_use(self) -> None:
         await self._stopping.before_use(self._latches.of(self._name))
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)

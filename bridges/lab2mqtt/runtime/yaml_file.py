@@ -17,14 +17,16 @@ class YamlFile:
     Attributes:
         file: Its path, for the texts.
         data: Its content, as plain dicts, lists and values.
-        lines: The line of each key, by the keys that lead to it.
+        lines: The line of each key and of each item of a list, by the keys and places that lead to it.
         problems: Everything found wrong so far.
+        warnings: What is not wrong, but should not be so.
     """
 
     file: Path
     data: dict[str, object] = field(default_factory=dict)
     lines: dict[KeyPath, int] = field(default_factory=dict)
     problems: list[tuple[int, str]] = field(default_factory=list)
+    warnings: list[tuple[int, str]] = field(default_factory=list)
 
     @classmethod
     def load(cls, file: Path) -> "YamlFile":
@@ -58,21 +60,30 @@ class YamlFile:
 
     def wrong(self, path: KeyPath, text: str) -> None:
         """Note something wrong at a key; the line is that of the nearest key that stands in the file."""
+        self.problems.append((self._line(path), text))
+
+    def warn(self, path: KeyPath, text: str) -> None:
+        """Note what should not be so at a key."""
+        self.warnings.append((self._line(path), text))
+
+    def told(self) -> list[str]:
+        """Everything that is wrong, in the order of the lines."""
+        return [f"{self.file}:{line}: {text}" for line, text in sorted(self.problems)]
+
+    def told_warnings(self) -> list[str]:
+        """Every warning, in the order of the lines."""
+        return [f"{self.file}:{line}: {text}" for line, text in sorted(self.warnings)]
+
+    def _line(self, path: KeyPath) -> int:
         while path and path not in self.lines:
             path = path[:-1]
-        self.problems.append((self.lines.get(path, 1), text))
-
-    def raise_problems(self) -> None:
-        """Tell everything that is wrong, in the order of the lines.
-
-        Raises:
-            Misconfigured: Something is.
-        """
-        if self.problems:
-            told = [f"{self.file}:{line}: {text}" for line, text in sorted(self.problems)]
-            raise Misconfigured("\n".join(told))
+        return self.lines.get(path, 1)
 
     def _locate(self, node: yaml.Node, path: KeyPath) -> None:
+        if isinstance(node, yaml.SequenceNode):
+            for index, item in enumerate(node.value):
+                self.lines[*path, str(index)] = item.start_mark.line + 1
+                self._locate(item, (*path, str(index)))
         if not isinstance(node, yaml.MappingNode):
             return
         for key, value in node.value:

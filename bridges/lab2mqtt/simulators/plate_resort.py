@@ -35,12 +35,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--fault", action="append", default=[], choices=FAULTS, help="from the start; repeatable"
     )
+    parser.add_argument("--journal", type=Path, metavar="FILE", help="note every motion, one JSON per line")
     parser.add_argument("--parent", type=int, metavar="PID", help="end when this is no longer the parent")
     options = parser.parse_args(arguments)
 
     servo = Servo(MODELS[options.model], options.id, options.position)
     servo.write(8, bytes([_BAUD_CODES[options.baudrate]]))
-    line = SerialLine(servo, options.link, options.baudrate)
+    line = SerialLine(servo, options.link, options.baudrate, options.journal)
     for name in options.fault:
         line.fault(name, on=True)
     for number in (signal.SIGTERM, signal.SIGINT):

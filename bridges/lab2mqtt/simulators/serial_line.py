@@ -18,6 +18,7 @@ import tty
 from typing import Any, Final
 
 from lab2mqtt.simulators.bus import answer
+from lab2mqtt.simulators.journal import journal
 from lab2mqtt.simulators.protocol2 import Parser
 from lab2mqtt.simulators.servo import Servo
 
@@ -43,13 +44,16 @@ _LONGEST_ADDRESS = 100  # bytes of a path in the address of a Unix socket; 108 o
 class SerialLine:
     """Serves one servo until told to stop."""
 
-    def __init__(self, servo: Servo, link: Path, baudrate: int = 57600) -> None:
+    def __init__(
+        self, servo: Servo, link: Path, baudrate: int = 57600, journal_file: Path | None = None
+    ) -> None:
         """Prepare; nothing is opened before ``run``.
 
         Args:
             servo: What answers.
             link: Where the terminal appears.
             baudrate: What the servo is set to; at any other speed it hears noise.
+            journal_file: Where its motions are noted, see ``journal``; None notes nothing.
         """
         self.faults: dict[str, dict[str, float]] = {}
         self.packets = 0
@@ -61,6 +65,8 @@ class SerialLine:
         self._answers: list[tuple[float, int, bytes]] = []
         self._answered = 0
         self._now = time.monotonic()
+        if journal_file:
+            servo.journal = journal(journal_file, self._now)
         self._heard_at = self._now
         self._torque_off_at: float | None = None
         self._pty: tuple[int, int] | None = None

@@ -17,6 +17,7 @@ from lab2mqtt.simulators.control_table import (
     Register,
     registers,
 )
+from lab2mqtt.simulators.journal import Note
 from lab2mqtt.simulators.motion import ACCELERATION_UNIT, VELOCITY_UNIT, Shaft
 from lab2mqtt.simulators.protocol2 import ALERT, Error
 
@@ -47,6 +48,7 @@ class Servo:
         overheated: The winding is above its limit.
         undervolted: The supply sags; a hardware error without a shutdown, as the factory sets it.
         powered: False while it has no supply.
+        journal: Told of everything that matters to its motion, where somebody keeps a journal.
     """
 
     def __init__(self, model: Model = XC330_T288, servo_id: int = 1, position: float = 0.0) -> None:
@@ -62,6 +64,7 @@ class Servo:
         self.overheated = False
         self.undervolted = False
         self.powered = True
+        self.journal: Note | None = None
         self.registered: tuple[int, bytes] | None = None
         self._registers = registers(model)
         self._by_address = {register.address: name for name, register in self._registers.items()}
@@ -145,6 +148,7 @@ class Servo:
 
     def reboot(self) -> None:
         """Start anew: RAM to its first values, torque off, hardware error gone unless its cause is not."""
+        self._lose_torque()
         for name, register in self._registers.items():
             if register.address >= EEPROM_END:
                 self._put(name, register.initial)
@@ -155,7 +159,7 @@ class Servo:
         if on and not self.powered:
             self.reboot()
         if not on:
-            self._put("torque_enable", 0)
+            self._lose_torque()
         self.powered = on
 
     # Time.
@@ -182,11 +186,14 @@ class Servo:
         self._time += step
         self._silence += step
         blocked = self.stalled
+        turned = self.shaft.velocity != 0.0
         if self.torque:
             self._watch_bus()
             self.shaft.follow(step, blocked=blocked)
         else:
             self.shaft.coast(step, blocked=blocked)
+        if turned and self.shaft.velocity == 0.0:
+            self._note("still")
         straining = self.torque and blocked and not self.shaft.at_rest
         self._effort = self._effort + step if straining else 0.0
         heat = _AMBIENT + (25.0 if straining else 6.0 if self.shaft.velocity else 0.0)
@@ -203,6 +210,7 @@ class Servo:
         watchdog = self.get("bus_watchdog")
         if watchdog in (0, _WATCHDOG_TRIPPED) or self._silence < watchdog * _WATCHDOG_UNIT:
             return
+        self._note("watchdog")
         self._put("bus_watchdog", _WATCHDOG_TRIPPED)
         self._put("profile_velocity", 0)
         self._put("profile_acceleration", 0)
@@ -222,7 +230,19 @@ class Servo:
             return
         self._put("hardware_error_status", self.get("hardware_error_status") | found)
         if found & self.get("shutdown"):
-            self._put("torque_enable", 0)
+            self._lose_torque()
+
+    def _lose_torque(self) -> None:
+        if self.torque:
+            self._note("torque_off")
+        self._put("torque_enable", 0)
+
+    def _note(self, what: str, **more: float) -> None:
+        if self.journal:
+            self.journal(self._time, what, {"position": round(self.shaft.position), **more})
+
+    def _note_goal(self, what: str) -> None:
+        self._note(what, goal=self.get("goal_position"), turning=self.shaft.velocity != 0.0)
 
     # Writes.
 
@@ -266,9 +286,15 @@ class Servo:
                 if self.get("operating_mode") == POSITION:
                     self._forget_turns()
                 self._silence = 0.0
+                self._note_goal("torque_on")
                 self.shaft.catch()
                 self._aim()
+            case "torque_enable" if before and not value:
+                self._note("torque_off")
+            case "bus_watchdog" if value and not before:
+                self._note("armed")
             case "goal_position" if self.get("torque_enable"):
+                self._note_goal("goal")
                 self._aim()
 
     def _aim(self) -> None:

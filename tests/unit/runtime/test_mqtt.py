@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from lab2mqtt.runtime.mqtt import LONGEST_PAUSE, Broker, _pauses
+from lab2mqtt.runtime.address import Broker
+from lab2mqtt.runtime.mqtt import LONGEST_PAUSE, _pauses
 
 SECRET = "sesame-7f3a"  # noqa: S105 - nobody's
 

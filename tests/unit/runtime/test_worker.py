@@ -12,6 +12,10 @@ from tests.unit.kitchen_sink import DEVICE, KitchenSinkDriver, make_config
 
 from lab2mqtt import wire
 from lab2mqtt.runtime import running as running_module, worker as worker_module
+from lab2mqtt.runtime.holds import Holds
+from lab2mqtt.runtime.ledger import Ledger
+from lab2mqtt.runtime.others import Others
+from lab2mqtt.runtime.permits import Shared
 from lab2mqtt.runtime.stop import Latches
 from lab2mqtt.runtime.worker import Worker
 
@@ -33,16 +37,17 @@ class Bench:
     """A worker with a sink, and all that it said."""
 
     def __init__(self, state: Path | None = None) -> None:
+        self.now = NOW
         config = make_config()
         self.driver: KitchenSinkDriver = config.driver(config.settings)
         self.latches = Latches(state, LAB)
-        self.now = NOW
+        self.holds = Holds(None, [config.instance.device_id], lambda: self.now, lambda: self.now)
+        others = Others("lab2mqtt", lambda: self.now)
+        shared = Shared(self.latches, self.holds, Ledger(None), others)
         self.said: list[Said] = []
         self._more = asyncio.Event()
         self._ids = 0
-        self.worker = Worker(
-            DEVICE, config.instance, self.driver, config.tasks, self.latches, self.say, lambda: self.now
-        )
+        self.worker = Worker(config, self.driver, shared, self.say, lambda: self.now)
 
     def say(self, kind: str, message: dict[str, Any], *, qos: int = 1, retain: bool = False) -> None:
         """Take a message as the broker would, which gets text."""

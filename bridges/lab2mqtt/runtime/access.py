@@ -1,0 +1,202 @@
+"""Who may say and hear what: an access list for mosquitto, out of the configurations of a lab.
+
+Everything is granted by name and to the depth that is used. There are no ``pattern`` lines: ``%c`` is an id
+that a client gives itself, and either holds for every user there will ever be (docs/security.md).
+"""
+
+from base64 import b64decode, b64encode
+import binascii
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+import hashlib
+import hmac
+import os
+from typing import NamedTuple
+
+from lab2mqtt import wire
+from lab2mqtt.core.errors import Misconfigured
+from lab2mqtt.runtime.outline import Outline
+
+READ, WRITE, BOTH = "read", "write", "readwrite"
+
+# Mosquitto's own hash: PBKDF2 with SHA-512. Our passwords are random and long: a thief of the file gains nothing
+# by a hash that is fast, and a thousand boards that come back at once do not hold up the broker.
+_ITERATIONS = 1000
+_SALT = 12  # bytes; mosquitto 2.0 takes no other length
+_HASH = 64  # bytes
+
+
+class Grant(NamedTuple):
+    """One topic, or a filter of topics, that a user may read, write, or both."""
+
+    access: str
+    topic: str
+
+
+@dataclass(frozen=True)
+class User:
+    """One user of the broker.
+
+    Attributes:
+        name: Its name there.
+        role: What it is, for people.
+        grants: All that it may do.
+    """
+
+    name: str
+    role: str
+    grants: tuple[Grant, ...]
+
+
+@dataclass(frozen=True)
+class People:
+    """Who is in a lab beside its bridges, by user name.
+
+    Attributes:
+        hubs: Home Assistants.
+        operators: Those who command and read.
+        viewers: Those who look on.
+        boards: Devices with a connection of their own; the name is the device's id.
+    """
+
+    hubs: Sequence[str] = ()
+    operators: Sequence[str] = ()
+    viewers: Sequence[str] = ()
+    boards: Sequence[str] = ()
+
+
+def users_of(bridges: Sequence[Outline], people: People) -> list[User]:
+    """Everybody in a lab, with all that they may do.
+
+    Args:
+        bridges: Every bridge of the broker.
+        people: Everybody else.
+
+    Raises:
+        Misconfigured: Two would be one, or could speak for each other; or a name is none.
+    """
+    bases = list(dict.fromkeys(bridge.base for bridge in bridges))
+    prefixes = list(dict.fromkeys(bridge.discovery for bridge in bridges))
+    _check_apart(bases, prefixes)
+    for board in people.boards:
+        if not wire.is_device_id(board):
+            raise Misconfigured(f"board {board!r} is no device id: a-z, 0-9, - and _, at most 64 long")
+    stops = dict.fromkeys(
+        [*map(wire.emergency_stop_topic, bases), *(bridge.stop_topic for bridge in bridges)]
+    )
+    stop = [Grant(BOTH, topic) for topic in stops]
+    markers = [Grant(BOTH, wire.bridge_topic(base, "+", "marker")) for base in bases]
+    look = [Grant(READ, f"{base}/#") for base in bases]
+    command = [Grant(WRITE, wire.device_topic(base, "+", "command")) for base in bases]
+    discovery = [Grant(BOTH, f"{prefix}/#") for prefix in prefixes]
+
+    found = [_bridge(bridge, stop) for bridge in bridges]
+    found += [User(name, "hub", (*look, *command, *discovery, *markers, *stop)) for name in people.hubs]
+    found += [User(name, "operator", (*look, *command, *markers, *stop)) for name in people.operators]
+    found += [User(name, "viewer", (*look, *markers, *stop)) for name in people.viewers]
+    for board in people.boards:
+        own = [Grant(BOTH, wire.device_topic(base, board, "+")) for base in bases]
+        found.append(User(board, "board", (*own, *stop)))
+    _check_names(found)
+    _check_speakers(bridges, people.boards)
+    return found
+
+
+def _bridge(bridge: Outline, stop: list[Grant]) -> User:
+    """A bridge speaks for itself and its devices, and hears of others what interlocks and claims need."""
+    base = bridge.base
+    grants = [Grant(BOTH, wire.bridge_topic(base, bridge.bridge, "+"))]
+    for device in bridge.devices:
+        grants.append(Grant(BOTH, wire.device_topic(base, device, "+")))
+        grants.append(Grant(WRITE, wire.discovery_topic(bridge.discovery, base, device)))
+    grants += [Grant(READ, wire.device_topic(base, "+", kind)) for kind in ("description", "status", "state")]
+    grants.append(Grant(READ, wire.bridge_topic(base, "+", "status")))
+    # Another bridge is asked there whether it lives, and the marker is that of `lab2mqtt … --config`.
+    grants += [Grant(BOTH, wire.bridge_topic(base, "+", kind)) for kind in ("claim", "marker")]
+    grants.append(Grant(READ, wire.birth_topic(bridge.discovery)))
+    return User(bridge.user, f"bridge {bridge.bridge}", (*grants, *stop))
+
+
+def _check_apart(bases: list[str], prefixes: list[str]) -> None:
+    """Who may speak under one base must not by that speak under another."""
+    for topic in (*bases, *prefixes):
+        if topic != topic.strip():
+            raise Misconfigured(f"{topic!r} has blanks at an end, which an access list cannot say")
+    for base in bases:
+        for other in (*bases, *prefixes):
+            inside = f"{other}/".startswith(f"{base}/") or f"{base}/".startswith(f"{other}/")
+            if inside and not (other == base and other not in prefixes):
+                raise Misconfigured(
+                    f"{other!r} and {base!r} lie in each other: nobody could be kept out of one"
+                )
+
+
+def _check_names(users: Iterable[User]) -> None:
+    roles: dict[str, str] = {}
+    for user in users:
+        name = user.name
+        if (
+            not name
+            or name != name.strip()
+            or name[0] == "#"
+            or set(name) & set(":/+#")
+            or not name.isprintable()
+        ):
+            raise Misconfigured(
+                f"user name {name!r} does not do: mosquitto takes no blanks at the ends and no : / + #"
+            )
+        if name in (".", ".."):
+            raise Misconfigured(f"user name {name!r} is no file's name")
+        if name in roles:
+            raise Misconfigured(
+                f"user {name!r} would be two: {roles[name]} and {user.role}; each needs a name of its own"
+            )
+        roles[name] = user.role
+
+
+def _check_speakers(bridges: Iterable[Outline], boards: Iterable[str]) -> None:
+    """Refuse two who would speak on one topic."""
+    speakers: dict[str, str] = {}
+
+    def speak(topic: str, who: str) -> None:
+        if topic in speakers:
+            raise Misconfigured(f"{who} and {speakers[topic]} would both speak on {topic}")
+        speakers[topic] = who
+
+    bridges = list(bridges)
+    for bridge in bridges:
+        who = f"bridge {bridge.bridge!r}"
+        speak(wire.bridge_topic(bridge.base, bridge.bridge, "status"), who)
+        for device in bridge.devices:
+            speak(wire.device_topic(bridge.base, device, "status"), who)
+            speak(wire.discovery_topic(bridge.discovery, bridge.base, device), who)
+    for board in boards:
+        for base in dict.fromkeys(bridge.base for bridge in bridges):
+            speak(wire.device_topic(base, board, "status"), f"board {board!r}")
+
+
+def access_list(users: Iterable[User]) -> str:
+    """The access list, as mosquitto reads it. Who is not in it may do nothing, and nobody may anonymously."""
+    parts = []
+    for user in users:
+        lines = [f"# {user.role}", f"user {user.name}"]
+        lines += [f"topic {grant.access} {grant.topic}" for grant in dict.fromkeys(user.grants)]
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def hashed(password: str, salt: bytes | None = None) -> str:
+    """A password as it stands in mosquitto's password file behind the name, salted anew unless told."""
+    salt = salt or os.urandom(_SALT)
+    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS, _HASH)
+    return f"$7${_ITERATIONS}${b64encode(salt).decode()}${b64encode(key).decode()}"
+
+
+def fits(password: str, kept: str) -> bool:
+    """Whether a password is the one of an entry that we made."""
+    try:
+        empty, kind, iterations, salt, _ = kept.split("$")
+        same = hashed(password, b64decode(salt, validate=True))
+    except (ValueError, binascii.Error):
+        return False
+    return (empty, kind, iterations) == ("", "7", str(_ITERATIONS)) and hmac.compare_digest(same, kept)

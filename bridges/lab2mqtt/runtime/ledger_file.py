@@ -1,0 +1,367 @@
+"""What stands in a ledger: its tables, and every statement that reads or writes them."""
+
+import errno
+import json
+from pathlib import Path
+import sqlite3
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from lab2mqtt import wire
+
+SCHEMA = 1
+KEPT_AT_MOST = 10_000  # ids of a device that are known without asking the file
+KNOWN_FOR = 86_400.0  # s, the same
+AGAIN_FOR = 60.0  # s before a crash whose results are said again
+LOCKED_FOR = 1.0  # s to wait for another process, such as one that makes a copy
+PRUNE_AT_ONCE = 500
+FREED_AT_ONCE = 2_000  # pages given back to the disk in one go
+
+_TABLES = f"""
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA journal_mode = WAL;
+BEGIN;
+CREATE TABLE commands (
+    seq INTEGER PRIMARY KEY,
+    device TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    task TEXT NOT NULL,
+    parameters TEXT NOT NULL,
+    issued_by TEXT,
+    reservation TEXT,
+    sent_at REAL,
+    received_at REAL NOT NULL,
+    started_at REAL,
+    ended_at REAL,
+    status TEXT,
+    error_code TEXT,
+    result TEXT,
+    timeline TEXT,
+    changed TEXT,
+    sw_version TEXT,
+    bridge_version TEXT,
+    UNIQUE (device, request_id)
+);
+CREATE INDEX commands_by_time ON commands (received_at);
+CREATE INDEX commands_open ON commands (seq) WHERE result IS NULL;
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY, device TEXT NOT NULL, at REAL NOT NULL, event TEXT NOT NULL
+);
+CREATE INDEX events_by_time ON events (at);
+CREATE TABLE runs (
+    seq INTEGER PRIMARY KEY, began_at REAL NOT NULL, seen_at REAL NOT NULL, ended_at REAL, version TEXT
+);
+PRAGMA user_version = {SCHEMA};
+COMMIT;
+"""
+
+# What is known when a command comes, and what when it is over.
+_TAKEN = (
+    "device",
+    "request_id",
+    "task",
+    "parameters",
+    "issued_by",
+    "reservation",
+    "sent_at",
+    "received_at",
+    "bridge_version",
+)
+_SETTLED = (
+    "started_at",
+    "ended_at",
+    "status",
+    "error_code",
+    "result",
+    "timeline",
+    "changed",
+    "sw_version",
+)
+_TAKE = f"INSERT INTO commands ({', '.join(_TAKEN)}) VALUES ({', '.join('?' * len(_TAKEN))})"  # noqa: S608
+_SETTLE = (
+    f"INSERT INTO commands ({', '.join(_TAKEN + _SETTLED)})"  # noqa: S608
+    f" VALUES ({', '.join('?' * len(_TAKEN + _SETTLED))}) ON CONFLICT (device, request_id) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in _SETTLED)
+    + " WHERE commands.result IS NULL"
+)
+
+
+class Known(NamedTuple):
+    """What stands in the ledger under an id: what was asked, and the result, if there is one."""
+
+    content: dict[str, Any]
+    result: dict[str, Any] | None
+
+
+class Found(NamedTuple):
+    """What a ledger held when it was opened.
+
+    Attributes:
+        ids: The request ids of the last day, oldest first, by device.
+        to_say: Results that may never have been said, by device: of what was cut off, and of the last minute
+            before a crash.
+    """
+
+    ids: dict[str, list[str]]
+    to_say: list[tuple[str, dict[str, Any]]]
+
+
+def open_memory() -> sqlite3.Connection:
+    """A ledger that ends with the process."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.executescript(_TABLES)
+    return connection
+
+
+def open_file(file: Path) -> sqlite3.Connection:
+    """Open a ledger for writing, and make it where there is none.
+
+    Raises:
+        sqlite3.Error: It cannot be used.
+        OSError: Its folder cannot be made.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(file, timeout=LOCKED_FOR, isolation_level=None, check_same_thread=False)
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            connection.executescript(_TABLES)
+        else:
+            _check_form(version)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA journal_size_limit = 4000000")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_form(version: int) -> None:
+    if version != SCHEMA:
+        raise sqlite3.NotSupportedError(f"it has form {version}, this lab2mqtt knows form {SCHEMA}")
+
+
+def open_to_read(file: Path) -> sqlite3.Connection:
+    """Open a ledger beside the bridge that writes it.
+
+    Raises:
+        sqlite3.Error: It is not there, or no ledger.
+    """
+    return sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro", uri=True, timeout=LOCKED_FOR)
+
+
+def told(error: Exception, file: Path | None) -> str:
+    """An error in words: what is wrong, and what somebody can do."""
+    name = file.name if file else "the ledger"
+    text = str(error)
+    if "disk is full" in text or getattr(error, "errno", 0) == errno.ENOSPC:
+        return f"the disk is full: {name} needs room"
+    if "readonly" in text or getattr(error, "errno", 0) == errno.EROFS:
+        return f"{name} cannot be written: its folder is read-only"
+    if "malformed" in text or "not a database" in text:
+        return f"{name} is damaged ({text}); restore it, or move it away and lose the memory of what was done"
+    if "locked" in text:
+        return f"{name} is locked by another process"
+    return f"{name}: {text}"
+
+
+def begin(connection: sqlite3.Connection, now: float, version: str) -> Found:
+    """Note that a bridge starts, and settle what its predecessor left open."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        last = connection.execute("SELECT ended_at FROM runs ORDER BY seq DESC LIMIT 1").fetchone()
+        to_say = _recent(connection) if last and last[0] is None else []
+        to_say += _interrupt(connection, now)
+        connection.execute(
+            "INSERT INTO runs (began_at, seen_at, version) VALUES (?, ?, ?)", (now, now, version)
+        )
+        ids = _ids(connection, now)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return Found(ids, to_say)
+
+
+def _recent(connection: sqlite3.Connection) -> list[tuple[str, dict[str, Any]]]:
+    rows = connection.execute(
+        "SELECT device, result FROM commands WHERE result IS NOT NULL"
+        " AND ended_at >= (SELECT max(ended_at) FROM commands) - ? ORDER BY seq DESC LIMIT 1000",
+        (AGAIN_FOR,),
+    ).fetchall()
+    return [(device, wire.replayed(json.loads(result))) for device, result in reversed(rows)]
+
+
+def _interrupt(connection: sqlite3.Connection, now: float) -> list[tuple[str, dict[str, Any]]]:
+    text = "the bridge ended while it ran or waited; what was done of it is not known"
+    ended: list[tuple[str, dict[str, Any]]] = []
+    for seq, device, request_id, task in connection.execute(
+        "SELECT seq, device, request_id, task FROM commands WHERE result IS NULL ORDER BY seq"
+    ).fetchall():
+        result = wire.failure(request_id, task, wire.INTERRUPTED, text, int(now))
+        connection.execute(
+            "UPDATE commands SET ended_at = ?, status = 'error', error_code = ?, result = ? WHERE seq = ?",
+            (now, wire.INTERRUPTED, wire.encode(result), seq),
+        )
+        ended.append((device, result))
+    return ended
+
+
+def _ids(connection: sqlite3.Connection, now: float) -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = {}
+    devices = [row[0] for row in connection.execute("SELECT DISTINCT device FROM commands")]
+    for device in devices:
+        rows = connection.execute(
+            "SELECT request_id FROM commands WHERE device = ? AND received_at > ? ORDER BY seq DESC LIMIT ?",
+            (device, now - KNOWN_FOR, KEPT_AT_MOST),
+        )
+        ids[device] = [row[0] for row in rows][::-1]
+    return ids
+
+
+def take(connection: sqlite3.Connection, taken: tuple[object, ...]) -> Known | None:
+    """Note a command; gives what stands there when its id is known already."""
+    try:
+        connection.execute(_TAKE, taken)
+    except sqlite3.IntegrityError:
+        return known(connection, str(taken[0]), str(taken[1]))
+    return None
+
+
+def settle(connection: sqlite3.Connection, taken: tuple[object, ...], settled: tuple[object, ...]) -> None:
+    """Note the one result of a command, whether it was noted before or not."""
+    connection.execute(_SETTLE, taken + settled)
+
+
+def known(connection: sqlite3.Connection, device: str, request_id: str) -> Known | None:
+    """What stands under an id."""
+    row = connection.execute(
+        "SELECT task, parameters, result FROM commands WHERE device = ? AND request_id = ?",
+        (device, request_id),
+    ).fetchone()
+    if row is None:
+        return None
+    return Known({"task": row[0], "parameters": json.loads(row[1])}, json.loads(row[2]) if row[2] else None)
+
+
+def note_event(connection: sqlite3.Connection, device: str, at: float, event: str) -> None:
+    """Note something that happened to a device beside its commands."""
+    connection.execute("INSERT INTO events (device, at, event) VALUES (?, ?, ?)", (device, at, event))
+
+
+def touch(connection: sqlite3.Connection, now: float) -> None:
+    """Note that the bridge lives; fails where nothing can be written."""
+    connection.execute("UPDATE runs SET seen_at = ? WHERE seq = (SELECT max(seq) FROM runs)", (now,))
+
+
+def end(connection: sqlite3.Connection, now: float) -> None:
+    """Note that the bridge ended in order: everything was said."""
+    connection.execute("UPDATE runs SET ended_at = ? WHERE seq = (SELECT max(seq) FROM runs)", (now,))
+
+
+def prune(connection: sqlite3.Connection, oldest: float, limit: int) -> bool:
+    """Forget a few of the oldest rows where there are too many; gives whether there is more to forget.
+
+    Args:
+        connection: The ledger.
+        oldest: What came before, in seconds since the epoch, goes.
+        limit: Bytes that it may use.
+    """
+    gone = 0
+    for table, column in (("commands", "received_at"), ("events", "at")):
+        gone += connection.execute(
+            f"DELETE FROM {table} WHERE seq IN"  # noqa: S608
+            f" (SELECT seq FROM {table} WHERE {column} < ? ORDER BY {column} LIMIT ?)",
+            (oldest, PRUNE_AT_ONCE),
+        ).rowcount
+    if not gone and size(connection) > limit:
+        for table, answered in (("commands", "WHERE result IS NOT NULL"), ("events", "")):
+            gone += connection.execute(
+                f"DELETE FROM {table} WHERE seq IN"  # noqa: S608
+                f" (SELECT seq FROM {table} {answered} ORDER BY seq LIMIT ?)",
+                (PRUNE_AT_ONCE,),
+            ).rowcount
+    connection.execute(f"PRAGMA incremental_vacuum({FREED_AT_ONCE})").fetchall()
+    return gone > 0
+
+
+def size(connection: sqlite3.Connection) -> int:
+    """Bytes in use."""
+    pages, free, page = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * page)
+
+
+# Reading
+
+_COLUMNS = ("seq", *_TAKEN, *_SETTLED)
+
+
+class Query(NamedTuple):
+    """What somebody wants to know.
+
+    Attributes:
+        device: Of which device; all when empty.
+        since: Received at this moment or later.
+        until: Received before this moment.
+        request_id: This command alone.
+        task: Of this task.
+        reservation: Under this reservation.
+        before: Older than the command of this number.
+        limit: How many at most; the newest.
+    """
+
+    device: str = ""
+    since: float | None = None
+    until: float | None = None
+    request_id: str | None = None
+    task: str | None = None
+    reservation: str | None = None
+    before: int | None = None
+    limit: int = 100
+
+
+def commands(connection: sqlite3.Connection, query: Query) -> list[dict[str, Any]]:
+    """Commands, newest first, each as an object of the columns that say something."""
+    conditions: tuple[tuple[str, object], ...] = (
+        ("device = ?", query.device or None),
+        ("received_at >= ?", query.since),
+        ("received_at < ?", query.until),
+        ("request_id = ?", query.request_id),
+        ("task = ?", query.task),
+        ("reservation = ?", query.reservation),
+        ("seq < ?", query.before),
+    )
+    chosen = [(text, value) for text, value in conditions if value is not None]
+    where = f"WHERE {' AND '.join(text for text, _ in chosen)}" if chosen else ""
+    rows = connection.execute(
+        f"SELECT {', '.join(_COLUMNS)} FROM commands {where} ORDER BY seq DESC LIMIT ?",  # noqa: S608
+        [*(value for _, value in chosen), query.limit],
+    )
+    return [_command(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+
+
+def _command(row: dict[str, Any]) -> dict[str, Any]:
+    for column in ("parameters", "timeline", "changed", "result"):
+        row[column] = json.loads(row[column]) if row[column] else None
+    result = row.pop("result") or {}
+    row["result"], row["error"] = result.get("result"), result.get("error")
+    return {key: value for key, value in row.items() if value is not None}
+
+
+def events(connection: sqlite3.Connection, query: Query) -> list[dict[str, Any]]:
+    """What else happened in the time that is asked about, newest first."""
+    rows = connection.execute(
+        "SELECT device, event FROM events WHERE (?1 = '' OR device = ?1) AND at >= ?2 AND at < ?3"
+        " ORDER BY seq DESC LIMIT ?4",
+        (
+            query.device,
+            query.since if query.since is not None else 0.0,
+            query.until if query.until is not None else 1e15,
+            query.limit,
+        ),
+    )
+    return [{"device": device, **json.loads(event)} for device, event in rows]
