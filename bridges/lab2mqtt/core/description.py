@@ -144,7 +144,8 @@ def _entity(entity: Entity[Any], tasks: Mapping[str, BoundTask]) -> dict[str, ob
         told["availability"] = "bridge"
     if isinstance(entity, Readable):
         told["attributes"] = list(entity.attributes)
-        if entity.read is None and isinstance(entity, Commanding) and not isinstance(entity, Button):
+        silent = entity.read is None and entity.key not in STATE_KEYS
+        if silent and isinstance(entity, Commanding) and not isinstance(entity, Button):
             told["stateless"] = True
     match entity:
         case Sensor():

@@ -76,7 +76,10 @@ def _sensor(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
         fields["state_class"] = entity["state_class"]
     if "options" in entity:
         fields |= {"options": entity["options"], "device_class": "enum"}
-    if "unit" not in entity and "options" not in entity:
+    if entity.get("device_class") == "timestamp":  # ours are seconds since the epoch
+        value = f"value_json[{json.dumps(key)}]"
+        fields["value_template"] = f"{{{{ None if {value} is none else {value} | as_datetime }}}}"
+    elif "unit" not in entity and "options" not in entity:
         # A state holds 255 characters; lists become words.
         word = entity.get("none")
         nothing = f"{json.dumps(word)} if not value" if word else "None if value is none"

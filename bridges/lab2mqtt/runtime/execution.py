@@ -114,7 +114,8 @@ class Execution:
         if waiting := self._take_out(request_id):
             self._answers.settle(waiting, error=Cancelled("cancelled while it waited"), tell=True)
             return {"cancelled": request_id}
-        raise Refused(f"no command {request_id!r} runs or waits" if request_id else "nothing runs")
+        what = f"no command {request_id!r} runs or waits" if request_id else "nothing runs"
+        raise Refused(f"{what} on {self._presence.device_id}")
 
     def pause(self, *, paused: bool, reservation: str | None = None) -> dict[str, Any]:
         """Hold the running task, or let it go on.
@@ -124,7 +125,7 @@ class Execution:
         """
         running = self._current
         if running is None:
-            raise Refused("nothing runs")
+            raise Refused(f"nothing runs on {self._presence.device_id}")
         if running.run.paused is not paused:
             if not paused:
                 self._permits.check_resume(running.task, reservation)

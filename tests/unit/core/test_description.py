@@ -137,7 +137,8 @@ def test_what_matters_while_the_instrument_is_gone_stays_available() -> None:
     """Above all the stop, and the word why it is gone."""
     entities = described()["entities"]
     alive = {key for key, one in entities.items() if one.get("availability") == "bridge"}
-    assert alive == {"readiness", "connected", "emergency_stop", "stop", "reset_stop"}
+    always = {"readiness", "connected", "emergency_stop", "stop", "reset_stop"}
+    assert alive == always | {"reserved_by", "reserved_until", "maintenance"}
 
 
 @pytest.mark.parametrize("key", ["readiness", "updated_at", "emergency_stop", "cancel", "stop"])
