@@ -120,7 +120,11 @@ class Answers:
         self.done += not failed
         said: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def say() -> None:
+        def say(known: Known | None) -> None:
+            if known:
+                self.answer_known(command, known)
+                said.set_result(None)
+                return
             if tell:
                 more = {key: message[key] for key in ("error", "error_code") if failed}
                 about = {"task": command["task"], "request_id": command["request_id"]}

@@ -97,7 +97,7 @@ class Found(NamedTuple):
     """What a ledger held when it was opened.
 
     Attributes:
-        ids: The request ids of the last day, oldest first, by device.
+        ids: The newest request ids, oldest first, by device.
         to_say: Results that may never have been said, by device: of what was cut off, and of the last minute
             before a crash.
     """
@@ -175,7 +175,7 @@ def begin(connection: sqlite3.Connection, now: float, version: str) -> Found:
         connection.execute(
             "INSERT INTO runs (began_at, seen_at, version) VALUES (?, ?, ?)", (now, now, version)
         )
-        ids = _ids(connection, now)
+        ids = _ids(connection)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -208,13 +208,13 @@ def _interrupt(connection: sqlite3.Connection, now: float) -> list[tuple[str, di
     return ended
 
 
-def _ids(connection: sqlite3.Connection, now: float) -> dict[str, list[str]]:
+def _ids(connection: sqlite3.Connection) -> dict[str, list[str]]:
     ids: dict[str, list[str]] = {}
     devices = [row[0] for row in connection.execute("SELECT DISTINCT device FROM commands")]
     for device in devices:
         rows = connection.execute(
-            "SELECT request_id FROM commands WHERE device = ? AND received_at > ? ORDER BY seq DESC LIMIT ?",
-            (device, now - KNOWN_FOR, KEPT_AT_MOST),
+            "SELECT request_id FROM commands WHERE device = ? ORDER BY seq DESC LIMIT ?",
+            (device, KEPT_AT_MOST),
         )
         ids[device] = [row[0] for row in rows][::-1]
     return ids
@@ -229,9 +229,13 @@ def take(connection: sqlite3.Connection, taken: tuple[object, ...]) -> Known | N
     return None
 
 
-def settle(connection: sqlite3.Connection, taken: tuple[object, ...], settled: tuple[object, ...]) -> None:
-    """Note the one result of a command, whether it was noted before or not."""
-    connection.execute(_SETTLE, taken + settled)
+def settle(
+    connection: sqlite3.Connection, taken: tuple[object, ...], settled: tuple[object, ...]
+) -> Known | None:
+    """Note the one result of a command, whether it was noted before or not; gives an older one, which stands."""
+    if connection.execute(_SETTLE, taken + settled).rowcount:
+        return None
+    return known(connection, str(taken[0]), str(taken[1]))
 
 
 def known(connection: sqlite3.Connection, device: str, request_id: str) -> Known | None:

@@ -44,17 +44,25 @@ class Entry:
 class Record:
     """The commands of one device."""
 
-    def __init__(self, device_id: str, ledger: Ledger, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        device_id: str,
+        ledger: Ledger,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Prepare.
 
         Args:
             device_id: Whose.
             ledger: What survives.
             clock: Seconds since the epoch.
+            monotonic: Seconds on a clock that nobody sets, by which an id grows old.
         """
         self._device_id = device_id
         self._ledger = ledger
         self._clock = clock
+        self._monotonic = monotonic
         # None: over, and in the ledger.
         self._entries: OrderedDict[str, tuple[float, Entry | None]] = OrderedDict()
 
@@ -63,7 +71,7 @@ class Record:
 
     def remember(self, request_ids: Iterable[str]) -> None:
         """Take the ids that the ledger knows from before."""
-        now = self._clock()
+        now = self._monotonic()
         for request_id in request_ids:
             self._entries.setdefault(request_id, (now, None))
 
@@ -86,8 +94,8 @@ class Record:
 
     def take(self, command: dict[str, Any]) -> None:
         """Remember a command that is new."""
-        now = self._clock()
-        self._entries[command["request_id"]] = (now, Entry(command, now))
+        now = self._monotonic()
+        self._entries[command["request_id"]] = (now, Entry(command, self._clock()))
         self._forget(now)
 
     def note(self, command: dict[str, Any]) -> None:
@@ -138,7 +146,7 @@ class Record:
         result: dict[str, Any],
         state: Mapping[str, Any],
         sw_version: object,
-        then: Callable[[], None],
+        then: Callable[[Known | None], None],
     ) -> None:
         """Write the one result of a command.
 
@@ -147,7 +155,8 @@ class Record:
             result: The message.
             state: The device's state now.
             sw_version: The device's software, where it tells.
-            then: Called when it is in the ledger, or cannot be; now it may be said.
+            then: Called when it is in the ledger, or cannot be; now it may be said. It is given what the
+                ledger had already, if that is so: that is what stands.
         """
         entry = self._open(command)
         entry.result = result
@@ -171,12 +180,12 @@ class Record:
             None if sw_version is None else str(sw_version),
         )
 
-        def done(_: object, problem: str) -> None:
+        def done(known: Known | None, problem: str) -> None:
             entry.said = True
             request_id = command["request_id"]
             if not problem and request_id in self._entries:
                 self._entries[request_id] = (self._entries[request_id][0], None)
-            then()
+            then(known)
 
         self._ledger.submit(
             lambda connection: ledger_file.settle(connection, taken, settled), done, needed=True
