@@ -17,9 +17,9 @@ from lab2mqtt.core.description import Instance, bind
 from lab2mqtt.core.device import Device, Task
 from lab2mqtt.core.entities import BinarySensor, Button, Entity, Number, Sensor, Switch
 from lab2mqtt.core.parameters import Range, Text, Unit
+from lab2mqtt.runtime.address import Broker
 from lab2mqtt.runtime.bridge import Bridge
 from lab2mqtt.runtime.config import Config, DeviceConfig
-from lab2mqtt.runtime.address import Broker
 from lab2mqtt.runtime.processes import log_to_stderr, run_until_signal
 
 SENSORS = 8  # with those below and the house's own: 20 entities

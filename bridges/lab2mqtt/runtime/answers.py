@@ -114,7 +114,7 @@ class Answers:
         Returns:
             Done when it has been published.
         """
-        message = self._failure(command, error) if error else self._success(command, result)
+        message, text = self._outcome(command, result, error)
         failed = message["status"] == "error"
         self.failed += failed
         self.done += not failed
@@ -129,10 +129,10 @@ class Answers:
                 more = {key: message[key] for key in ("error", "error_code") if failed}
                 about = {"task": command["task"], "request_id": command["request_id"]}
                 self.event(TASK_FAILED if failed else TASK_SUCCEEDED, **about, **more)
-            self._say("result", message)
+            self._say("result", text)
             said.set_result(None)
 
-        self._record.settle(command, message, self._presence.state, self._presence.sw_version, say)
+        self._record.settle(command, message, text, self._presence.state, self._presence.sw_version, say)
         return said
 
     def progress(self, command: dict[str, Any], percent: float | None, message: str) -> None:
@@ -155,14 +155,19 @@ class Answers:
         request_id, name, now = command["request_id"], command["task"], int(self._clock())
         self._say("progress", wire.progress(request_id, name, status, now, percent, message or None), qos=0)
 
-    def _success(self, command: dict[str, Any], result: object) -> dict[str, Any]:
-        message = wire.success(command["request_id"], command["task"], result, int(self._clock()))
-        try:
-            wire.encode(message)
-        except wire.WireError as unfit:
-            text = f"{command['task']} was done, but returned what JSON cannot hold: {unfit.message}"
-            return self._failure(command, LabError(text))
-        return message
+    def _outcome(
+        self, command: dict[str, Any], result: object, error: Exception | None
+    ) -> tuple[dict[str, Any], str]:
+        """The result as an object, and as it goes out."""
+        if error is None:
+            message = wire.success(command["request_id"], command["task"], result, int(self._clock()))
+            try:
+                return message, wire.encode(message)
+            except wire.WireError as unfit:
+                text = f"{command['task']} was done, but returned what JSON cannot hold: {unfit.message}"
+                error = LabError(text)
+        message = self._failure(command, error)
+        return message, wire.encode(message)
 
     def _failure(self, command: dict[str, Any], error: Exception) -> dict[str, Any]:
         text = str(error)

@@ -201,8 +201,8 @@ class Execution:
         try:
             if noted := self._record.noted(command):
                 await running.wait_for(noted)
-            self._record.check_noted(command)
-            self._permits.check(task, command)  # once more: the disk may have been slow
+                self._record.check_noted(command)
+                self._permits.check(task, command)  # once more: the disk may have been slow
             work = (
                 self._link(task, arguments) if task.link else self._call(task.method, arguments, running.run)
             )
@@ -217,7 +217,9 @@ class Execution:
             self._record.drop(command)
             self._answers.answer_known(command, error.known)
         else:
-            await self._answers.settle(command, result=result, error=error, tell=True)
+            said = self._answers.settle(command, result=result, error=error, tell=True)
+            if not said.done():
+                await said
         if running.hangs:
             await running.let_go()  # it holds the instrument: nothing else may start
             self._settled()

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+import json
 import time
 from typing import Any, Literal
 
@@ -36,6 +37,7 @@ class Entry:
     started_at: float | None = None
     timeline: list[dict[str, Any]] = field(default_factory=list)
     before: Mapping[str, Any] = field(default_factory=dict)
+    taken: tuple[object, ...] = ()
     noted: "asyncio.Future[tuple[Known | None, str]] | None" = None
     result: dict[str, Any] | None = None
     said: bool = False
@@ -95,15 +97,29 @@ class Record:
     def take(self, command: dict[str, Any]) -> None:
         """Remember a command that is new."""
         now = self._monotonic()
-        self._entries[command["request_id"]] = (now, Entry(command, self._clock()))
+        entry = Entry(command, self._clock())
+        entry.taken = (
+            self._device_id,
+            command["request_id"],
+            command["task"],
+            json.dumps(command["parameters"]),
+            command["issued_by"],
+            command["reservation"],
+            command["timestamp"],
+            entry.received_at,
+            __version__,
+        )
+        self._entries[command["request_id"]] = (now, entry)
         self._forget(now)
 
     def note(self, command: dict[str, Any]) -> None:
         """Begin to write a command that will touch the device."""
+        if self._ledger.file is None:  # there is nothing that a crash could leave behind
+            return
         entry = self._open(command)
         noted: asyncio.Future[tuple[Known | None, str]] = asyncio.get_running_loop().create_future()
         entry.noted = noted
-        taken = self._taken(entry)
+        taken = entry.taken
 
         def done(known: Known | None, problem: str) -> None:
             noted.set_result((known, problem))
@@ -144,6 +160,7 @@ class Record:
         self,
         command: dict[str, Any],
         result: dict[str, Any],
+        text: str,
         state: Mapping[str, Any],
         sw_version: object,
         then: Callable[[Known | None], None],
@@ -153,6 +170,7 @@ class Record:
         Args:
             command: Which.
             result: The message.
+            text: The same as it goes out.
             state: The device's state now.
             sw_version: The device's software, where it tells.
             then: Called when it is in the ledger, or cannot be; now it may be said. It is given what the
@@ -168,15 +186,15 @@ class Record:
                 for key, value in state.items()
                 if key not in _NOT_CHANGES and entry.before.get(key) != value
             }
-        taken = self._taken(entry)
+        taken = entry.taken
         settled = (
             entry.started_at,
             now,
             result["status"],
             result.get("error_code"),
-            wire.encode(result),
-            wire.encode(entry.timeline) if entry.timeline else None,
-            wire.encode(changed) if changed else None,
+            text,
+            json.dumps(entry.timeline) if entry.timeline else None,
+            json.dumps(changed) if changed else None,
             None if sw_version is None else str(sw_version),
         )
 
@@ -213,20 +231,6 @@ class Record:
         if entry is None:
             raise LabError(f"command {command['request_id']!r} is over")
         return entry
-
-    def _taken(self, entry: Entry) -> tuple[object, ...]:
-        command = entry.command
-        return (
-            self._device_id,
-            command["request_id"],
-            command["task"],
-            wire.encode(command["parameters"]),
-            command["issued_by"],
-            command["reservation"],
-            command["timestamp"],
-            entry.received_at,
-            __version__,
-        )
 
     def _forget(self, now: float) -> None:
         """Drop what is too old or too much, but never what is not over."""

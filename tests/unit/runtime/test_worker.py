@@ -53,9 +53,10 @@ class Bench:
         self._ids = 0
         self.worker = Worker(config, self.driver, shared, self.say, lambda: self.now)
 
-    def say(self, kind: str, message: dict[str, Any], *, qos: int = 1, retain: bool = False) -> None:
+    def say(self, kind: str, message: dict[str, Any] | str, *, qos: int = 1, retain: bool = False) -> None:
         """Take a message as the broker would, which gets text."""
-        self.said.append(Said(kind, json.loads(wire.encode(message)), qos, retain))
+        text = message if isinstance(message, str) else wire.encode(message)
+        self.said.append(Said(kind, json.loads(text), qos, retain))
         self._more.set()
 
     def of(self, kind: str, **fields: object) -> list[dict[str, Any]]:
