@@ -156,3 +156,34 @@ def test_a_stop_does_not_wait_for_the_ledger(bench: Bench) -> None:
         lambda: [one["error_code"] for one in history(bench, request_id=running)] == ["emergency_stopped"],
         "the ledger knows it",
     )
+
+
+@ONE_BROKER
+def test_where_the_past_cannot_be_read_nothing_is_said_of_it(bench: Bench) -> None:
+    """Else a command that a predecessor ran would be answered as if nothing had been done."""
+    angle = angle_away(bench)
+    request_id = bench.send("move_to_angle", {"angle": angle})
+    first = bench.result(request_id)
+    bench.bridge.terminate()
+    ledger = bench.folder / "kept" / "ledger.sqlite"
+    aside = ledger.rename(ledger.with_name("aside"))
+    ledger.mkdir()
+    since = bench.seen.mark()
+    bench.bridge.start()
+    bench.wait_for(bench.topic("state"), lambda state: state["readiness"] == "fault", since)
+    bench.send("move_to_angle", {"angle": angle}, request_id=request_id)
+    unknown = bench.result(request_id, since=since)
+    assert unknown["error_code"] == "interrupted"
+    assert "whether it was done before is not known" in unknown["error"]
+    assert "ledger.sqlite" in unknown["error"]
+    assert bench.call("get_position")["status"] == "success"
+    ledger.rmdir()
+    aside.rename(ledger)
+    bench.wait_for(bench.health, lambda told: told["ledger"] == "ok", since)
+    since = bench.seen.mark()
+    bench.send("move_to_angle", {"angle": angle}, request_id=request_id)
+    assert bench.result(request_id, since=since) == unknown | {"replayed": True}
+    bench.restart_bridge()
+    since = bench.seen.mark()
+    bench.send("move_to_angle", {"angle": angle}, request_id=request_id)
+    assert bench.result(request_id, since=since) == first | {"replayed": True}

@@ -29,6 +29,9 @@ READINESS = "sensor.plate_resort_readiness"
 EVENT = "event.plate_resort_happening"
 
 # Every entity of a plate resort, with the name that a person reads on the device's page.
+RESERVED_BY = "sensor.plate_resort_reserved_by"
+RESERVED_UNTIL = "sensor.plate_resort_reserved_until"
+MAINTENANCE = "switch.plate_resort_maintenance"
 ENTITIES = {
     SELECT: "Active hotel",
     POSITION: "Position",
@@ -50,6 +53,9 @@ ENTITIES = {
     "sensor.plate_resort_task": "Task",
     "binary_sensor.plate_resort_connected": "Connection",
     "binary_sensor.plate_resort_emergency_stop": "Emergency stop",
+    RESERVED_BY: "Reserved by",
+    RESERVED_UNTIL: "Reserved until",
+    MAINTENANCE: "Maintenance",
     EVENT: "Event",
     "button.plate_resort_stop": "Stop now",
     "button.plate_resort_reset_stop": "Release stop",
@@ -66,6 +72,9 @@ WITHOUT_SERVO = {
     READINESS,
     "binary_sensor.plate_resort_connected",
     "binary_sensor.plate_resort_emergency_stop",
+    RESERVED_BY,
+    RESERVED_UNTIL,
+    MAINTENANCE,
     "button.plate_resort_stop",
     "button.plate_resort_reset_stop",
 }

@@ -9,9 +9,9 @@ import sys
 
 from tests.unit import kitchen_sink
 
+from lab2mqtt.runtime.address import Broker
 from lab2mqtt.runtime.bridge import Bridge
 from lab2mqtt.runtime.config import Config
-from lab2mqtt.runtime.address import Broker
 from lab2mqtt.runtime.processes import log_to_stderr, run_until_signal
 
 

@@ -1,18 +1,23 @@
 """What a person does on the device's page, the servo does; and what the servo does, the page shows."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 import json
 import time
 from typing import Any
+import uuid
 
 import pytest
 from tests.broker.observer import Heard, until
 from tests.hub.lab import (
     DEVICE,
     EVENT,
+    MAINTENANCE,
     MOVING,
     POSITION,
     READINESS,
+    RESERVED_BY,
+    RESERVED_UNTIL,
     SELECT,
     TARGET,
     Lab,
@@ -44,15 +49,20 @@ def _fetch(hub: HomeAssistant, plate: str) -> None:
     hub.call_service("text", "set_value", {"entity_id": "text.plate_resort_plate", "value": plate})
 
 
-def _place(lab: Lab, hotel: str, room: int, plate: str) -> None:
-    """Put a plate into a room, as a script does."""
+def _call(lab: Lab, task: str, **parameters: object) -> None:
+    """Call a task, as a script does."""
     since = lab.seen.mark()
-    placed = {"hotel": hotel, "room": room, "plate": plate}
-    lab.seen.publish(COMMAND, {"request_id": f"place-{plate}", "task": "place_plate", "parameters": placed})
+    request_id = uuid.uuid4().hex
+    lab.seen.publish(COMMAND, {"request_id": request_id, "task": task, "parameters": parameters})
     answer = lab.seen.wait(
-        f"lab2mqtt/{DEVICE}/result", lambda told: told["request_id"] == f"place-{plate}", since=since
+        f"lab2mqtt/{DEVICE}/result", lambda told: told["request_id"] == request_id, since=since
     )
     assert answer.json["status"] == "success"
+
+
+def _place(lab: Lab, hotel: str, room: int, plate: str) -> None:
+    """Put a plate into a room."""
+    _call(lab, "place_plate", hotel=hotel, room=room, plate=plate)
 
 
 @pytest.fixture
@@ -235,3 +245,36 @@ def test_every_command_of_the_hub_has_an_id_and_an_end(hub: HomeAssistant, lab: 
         {},
         {"angle": 10.0},
     ]
+
+
+def test_maintenance_is_a_switch(hub: HomeAssistant, lab: Lab) -> None:
+    """Nothing new begins, the page says why, and the instrument is still read."""
+    hub.call_service("switch", "turn_on", {"entity_id": MAINTENANCE})
+    switched = hub.wait_for(MAINTENANCE, shows("on"))
+    assert switched["attributes"]["maintenance_by"] == "home-assistant"
+    hub.wait_for(READINESS, shows("maintenance"))
+    before = lab.servo.truth()["position"]
+    press(hub, "home")
+    refused = hub.wait_for(EVENT, _event("task_failed", "go_home"))
+    assert refused["attributes"]["error_code"] == "maintenance"
+    assert lab.servo.truth()["position"] == before
+    hub.call_service("switch", "turn_off", {"entity_id": MAINTENANCE})
+    hub.wait_for(MAINTENANCE, shows("off"))
+    hub.wait_for(READINESS, shows("ready"))
+
+
+def test_a_reservation_is_shown_and_keeps_the_page_out(hub: HomeAssistant, lab: Lab) -> None:
+    """By whom, and until when as a time that the hub understands."""
+    until_then = time.time() + 60
+    _call(lab, "reserve", holder="colour-loop", seconds=60)
+    hub.wait_for(RESERVED_BY, shows("colour-loop"))
+    shown = hub.wait_for(RESERVED_UNTIL, lambda now: now["state"] != "unknown")
+    assert abs(datetime.fromisoformat(shown["state"]).timestamp() - until_then) < 5
+    hub.wait_for(READINESS, shows("reserved"))
+    press(hub, "home")
+    refused = hub.wait_for(EVENT, _event("task_failed", "go_home"))
+    assert refused["attributes"]["error_code"] == "reserved"
+    assert "colour-loop" in refused["attributes"]["error"]
+    _call(lab, "release", holder="colour-loop")
+    hub.wait_for(RESERVED_BY, shows("nobody"))
+    hub.wait_for(READINESS, shows("ready"))

@@ -114,11 +114,8 @@ class Holds:
         self._keep()
 
     async def kept(self) -> None:
-        """Wait until all of it would survive a restart, as far as the disk takes it."""
-        try:
-            await self._kept.written()
-        except OSError as error:
-            _LOGGER.error("Reservations and maintenance hold, but would not survive a restart: %s", error)
+        """Wait until all of it would survive a restart, or the disk does not take it."""
+        await self._kept.written()
 
     def _load(self, kept: Mapping[str, Any]) -> None:
         now, clock = self._monotonic(), self._clock()

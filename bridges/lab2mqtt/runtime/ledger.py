@@ -7,6 +7,7 @@ emergency stop is obeyed. Who writes is told when it stands in the file. See doc
 import asyncio
 from collections import deque
 from collections.abc import Callable
+import contextlib
 from dataclasses import dataclass, field
 import logging
 from pathlib import Path
@@ -65,7 +66,9 @@ class Ledger:
     Attributes:
         problem: Why nothing can be written now; empty when all is well.
         on_change: Called when the problem comes, changes or goes.
-        on_open: Called with what was found in the file, once it is open; before anything is written.
+        on_open: Called with what was found in the file, before anything is written; first with what can be
+            read of it, where nothing can be written.
+        knows_past: Whether what was done before is known. Until it is, nothing can be said of any id.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Ledger:
         """
         self.file = file
         self.problem = ""
+        self.knows_past = file is None
         self.on_change: Callable[[], None] = lambda: None
         self.on_open: Callable[[ledger_file.Found], None] = lambda _: None
         self._keep = keep or Keep()
@@ -93,6 +97,7 @@ class Ledger:
         self._written = 0
         self._synchronous = ""
         self._found: ledger_file.Found | None = None
+        self._past: ledger_file.Found | None = None  # while it can only be read
         self._is_open = False
         self._in_order = False
 
@@ -128,8 +133,9 @@ class Ledger:
             return
         self._jobs.put(None)
         deadline = self._loop.time() + PATIENCE / 2
-        while self._thread.is_alive() and self._loop.time() < deadline:
-            await asyncio.sleep(0.002)  # noqa: ASYNC110 - a thread that hangs sets no event
+        # A thread that hangs sets no event.
+        while self._thread.is_alive() and self._loop.time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Ask the ledger, beside whatever is being written.
@@ -278,12 +284,16 @@ class Ledger:
         self._enqueue(_Job(flush, done, True, self._loop.time()))  # noqa: FBT003
 
     def _opened(self, problem: str) -> None:
-        self._has(problem)
         if problem or self._found is None:
+            if self._past and not self.knows_past:
+                self.knows_past = True
+                self.on_open(self._past)
+            self._has(problem)
             self._later("again", AGAIN, self._try_again)
             return
-        self._is_open = True
+        self._is_open = self.knows_past = True
         self.on_open(self._found)
+        self._has("")
         self._prune()
         if self._owed:
             self._try_again()
@@ -358,11 +368,17 @@ class Ledger:
 
     def _open_file(self) -> None:
         assert self.file  # noqa: S101
-        connection = ledger_file.open_file(self.file)
         try:
-            found = ledger_file.begin(connection, self._clock(), __version__)
-        except BaseException:
-            connection.close()
+            connection = ledger_file.open_file(self.file)
+            try:
+                cut_off = self._past.cut_off if self._past else ()
+                found = ledger_file.begin(connection, self._clock(), __version__, cut_off)
+            except BaseException:
+                connection.close()
+                raise
+        except (sqlite3.Error, OSError):
+            with contextlib.suppress(sqlite3.Error, OSError):
+                self._past = self._past or ledger_file.look(self.file, self._clock())
             raise
         self._synchronous = ""
         self._connection, self._found = connection, found

@@ -1,5 +1,6 @@
 """What stands in a ledger: its tables, and every statement that reads or writes them."""
 
+from collections.abc import Sequence
 import errno
 import json
 from pathlib import Path
@@ -100,10 +101,12 @@ class Found(NamedTuple):
         ids: The newest request ids, oldest first, by device.
         to_say: Results that may never have been said, by device: of what was cut off, and of the last minute
             before a crash.
+        cut_off: What a predecessor left without a result, by device; of a ledger that can only be read.
     """
 
     ids: dict[str, list[str]]
     to_say: list[tuple[str, dict[str, Any]]]
+    cut_off: list[tuple[str, Known]]
 
 
 def open_memory() -> sqlite3.Connection:
@@ -165,13 +168,40 @@ def told(error: Exception, file: Path | None) -> str:
     return f"{name}: {text}"
 
 
-def begin(connection: sqlite3.Connection, now: float, version: str) -> Found:
-    """Note that a bridge starts, and settle what its predecessor left open."""
+def look(file: Path, now: float) -> Found:
+    """What is known of the past where nothing can be written.
+
+    Raises:
+        sqlite3.Error: It cannot even be read.
+    """
+    if not file.exists():
+        return Found({}, [], [])
+    connection = open_to_read(file)
+    try:
+        cut_off = [
+            (device, Known(content, _interrupted(content, now))) for device, content in _open(connection)
+        ]
+        return Found(_ids(connection), [], cut_off)
+    finally:
+        connection.close()
+
+
+def begin(
+    connection: sqlite3.Connection, now: float, version: str, cut_off: Sequence[tuple[str, Known]] = ()
+) -> Found:
+    """Note that a bridge starts, and settle what its predecessor left open.
+
+    Args:
+        connection: The ledger.
+        now: Seconds since the epoch.
+        version: Of the bridge.
+        cut_off: What ``look`` gave before: what was answered then stands.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
         last = connection.execute("SELECT ended_at FROM runs ORDER BY seq DESC LIMIT 1").fetchone()
         to_say = _recent(connection) if last and last[0] is None else []
-        to_say += _interrupt(connection, now)
+        to_say += _interrupt(connection, now, cut_off)
         connection.execute(
             "INSERT INTO runs (began_at, seen_at, version) VALUES (?, ?, ?)", (now, now, version)
         )
@@ -181,7 +211,7 @@ def begin(connection: sqlite3.Connection, now: float, version: str) -> Found:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    return Found(ids, to_say)
+    return Found(ids, to_say, [])
 
 
 def _recent(connection: sqlite3.Connection) -> list[tuple[str, dict[str, Any]]]:
@@ -193,16 +223,32 @@ def _recent(connection: sqlite3.Connection) -> list[tuple[str, dict[str, Any]]]:
     return [(device, wire.replayed(json.loads(result))) for device, result in reversed(rows)]
 
 
-def _interrupt(connection: sqlite3.Connection, now: float) -> list[tuple[str, dict[str, Any]]]:
+def _open(connection: sqlite3.Connection) -> list[tuple[str, dict[str, Any]]]:
+    """What has no result, by device."""
+    return [
+        (device, {"request_id": request_id, "task": task, "parameters": json.loads(parameters)})
+        for device, request_id, task, parameters in connection.execute(
+            "SELECT device, request_id, task, parameters FROM commands WHERE result IS NULL ORDER BY seq"
+        )
+    ]
+
+
+def _interrupted(content: dict[str, Any], now: float) -> dict[str, Any]:
     text = "the bridge ended while it ran or waited; what was done of it is not known"
+    return wire.failure(content["request_id"], content["task"], wire.INTERRUPTED, text, int(now))
+
+
+def _interrupt(
+    connection: sqlite3.Connection, now: float, cut_off: Sequence[tuple[str, Known]]
+) -> list[tuple[str, dict[str, Any]]]:
+    decided = {(device, known.content["request_id"]): known.result for device, known in cut_off}
     ended: list[tuple[str, dict[str, Any]]] = []
-    for seq, device, request_id, task in connection.execute(
-        "SELECT seq, device, request_id, task FROM commands WHERE result IS NULL ORDER BY seq"
-    ).fetchall():
-        result = wire.failure(request_id, task, wire.INTERRUPTED, text, int(now))
+    for device, content in _open(connection):
+        result = decided.get((device, content["request_id"])) or _interrupted(content, now)
         connection.execute(
-            "UPDATE commands SET ended_at = ?, status = 'error', error_code = ?, result = ? WHERE seq = ?",
-            (now, wire.INTERRUPTED, wire.encode(result), seq),
+            "UPDATE commands SET ended_at = ?, status = 'error', error_code = ?, result = ?"
+            " WHERE device = ? AND request_id = ?",
+            (now, wire.INTERRUPTED, wire.encode(result), device, content["request_id"]),
         )
         ended.append((device, result))
     return ended
@@ -353,6 +399,8 @@ def _command(row: dict[str, Any]) -> dict[str, Any]:
         row[column] = json.loads(row[column]) if row[column] else None
     result = row.pop("result") or {}
     row["result"], row["error"] = result.get("result"), result.get("error")
+    if row["task"] == "get_history":
+        row["result"] = None  # a history of histories would double with each look at it
     return {key: value for key, value in row.items() if value is not None}
 
 

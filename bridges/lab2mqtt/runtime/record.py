@@ -77,6 +77,17 @@ class Record:
         for request_id in request_ids:
             self._entries.setdefault(request_id, (now, None))
 
+    def remember_cut_off(self, known: Known) -> None:
+        """Take what a predecessor left open, out of a ledger that can only be read."""
+        now = self._monotonic()
+        entry = Entry(known.content, self._clock(), result=known.result, said=True)
+        self._entries[known.content["request_id"]] = (now, entry)
+
+    @property
+    def knows_past(self) -> bool:
+        """Whether an id that is new to this process is new."""
+        return self._ledger.knows_past
+
     def ask(self, command: dict[str, Any]) -> Literal["new", "conflict", "running", "known"] | dict[str, Any]:
         """What is known of a command's id.
 

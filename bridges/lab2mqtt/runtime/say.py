@@ -6,5 +6,7 @@ from typing import Any, Protocol
 class Say(Protocol):
     """Publishes a message on the device's topic of that kind."""
 
-    def __call__(self, kind: str, message: dict[str, Any] | str, *, qos: int = 1, retain: bool = False) -> None:
+    def __call__(
+        self, kind: str, message: dict[str, Any] | str, *, qos: int = 1, retain: bool = False
+    ) -> None:
         """Publish an object, or one that has been encoded."""

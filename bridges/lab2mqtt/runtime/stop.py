@@ -81,11 +81,8 @@ class Latches:
             self._keep()
 
     async def kept(self) -> None:
-        """Wait until the latches would survive a restart, as far as the disk takes them."""
-        try:
-            await self._kept.written()
-        except OSError as error:
-            _LOGGER.error("The emergency stop holds, but would not survive a restart: %s", error)
+        """Wait until the latches would survive a restart, or the disk does not take them."""
+        await self._kept.written()
 
     def _keep(self) -> None:
         self._kept.write_soon({"lab": self._lab, "devices": self._devices})

@@ -157,10 +157,22 @@ class Worker:
             self._emergency_stop(command)
         elif self._answers.is_new(command):
             try:
+                self._check_past(command)
                 self._take(command, retained=retained)
             except LabError as refusal:
                 # An entity hears no results: without the event a person's refused click would seem ignored.
                 self._answers.settle(command, error=refusal, tell=True)
+
+    def _check_past(self, command: dict[str, Any]) -> None:
+        """Say nothing of a command that may have been done by a predecessor of this process.
+
+        Raises:
+            Refused: Nobody knows.
+        """
+        task = self._tasks.get(command["task"])
+        if task and task.method and task.effect != "read" and not self.record.knows_past:
+            text = f"whether it was done before is not known, and it is not done now: {self._ledger.problem}"
+            raise Refused(text, wire.INTERRUPTED)
 
     def _take(self, command: dict[str, Any], *, retained: bool) -> None:
         """Check a new command, and start it, let it wait, or refuse it.
