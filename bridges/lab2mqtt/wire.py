@@ -442,13 +442,19 @@ def read_status(payload: bytes) -> "Message":
 read_bridge_status = read_status
 
 
-def claim(instance: str) -> "dict[str, object]":
-    """The question whether somebody else runs this bridge."""
-    return {"instance": instance}
+def claim(instance: str, **more: object) -> "dict[str, object]":
+    """The question whether somebody else runs a bridge, or whether it lives.
+
+    With ``ran`` a process of the same bridge tells that it was online before. Another bridge tells its id as
+    ``bridge``, its ``uptime_s``, the ``devices`` that it asks about, and by ``speaks`` that it has them.
+    """
+    told: dict[str, object] = {"instance": instance}
+    told.update(more)
+    return told
 
 
 def claim_answer(instance: str, asker: str, **who: object) -> "dict[str, object]":
-    """The answer of the one who does."""
+    """The answer of the one who does; with ``yields``, the devices that it leaves to the asker."""
     told: dict[str, object] = {"instance": instance, "asker": asker}
     told.update(who)
     return told
@@ -465,6 +471,14 @@ def read_claim(payload: bytes) -> "Message":
         value = message.get(key)
         if not _is_text(value, MAX_NAME) and (key == "instance" or value is not None):
             raise WireError(MALFORMED, "a claim names its %s, not %s" % (key, _show(value)))
+    bridge = message.get("bridge")
+    if bridge is not None and not is_bridge_id(bridge):
+        raise _wrong("bridge", bridge, "the id of a bridge")
+    _seconds(message, "uptime_s")
+    for key in ("devices", "yields"):
+        value = message.get(key)
+        if value is not None and not (isinstance(value, list) and all(is_device_id(one) for one in value)):
+            raise _wrong(key, value, "a list of device ids")
     return message
 
 

@@ -1,5 +1,6 @@
 """A bench: a simulated servo, the bridge that runs it, and an observer; each real and each killable."""
 
+import json
 from pathlib import Path
 import time
 from typing import Any
@@ -29,8 +30,11 @@ class Servo:
 
     def __init__(self, folder: Path) -> None:
         self.link = folder / "servo"
+        self.journal = folder / "servo.journal"
         self._program = Program(
-            ["--link", str(self.link)], folder / "servo.log", "lab2mqtt.simulators.plate_resort"
+            ["--link", str(self.link), "--journal", str(self.journal)],
+            folder / "servo.log",
+            "lab2mqtt.simulators.plate_resort",
         )
 
     def start(self) -> None:
@@ -45,6 +49,11 @@ class Servo:
     def truth(self) -> dict[str, Any]:
         """What it really does."""
         return control(self.link, status=True)
+
+    def goals(self) -> int:
+        """How many goals were written since it was started first."""
+        lines = self.journal.read_text().splitlines() if self.journal.exists() else []
+        return sum(json.loads(line)["what"] == "goal" for line in lines)
 
     def fault(self, name: str, *, on: bool = True) -> None:
         """Switch a fault."""

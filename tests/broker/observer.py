@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 import contextlib
 import json
 import socket
+import ssl
 import threading
 import time
 from typing import Any, NamedTuple, Self
@@ -42,11 +43,18 @@ SETTLED_WITHIN = 15.0
 class Observer:
     """Notes every message on some topics, in the order in which they came, and publishes what it is told."""
 
-    def __init__(self, port: int, *filters: str) -> None:
+    def __init__(
+        self,
+        port: int,
+        *filters: str,
+        login: tuple[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
+        marker: str = "",
+    ) -> None:
         self._filters = filters
         self._news = threading.Condition()
         self._heard: list[Heard] = []
-        self._marker = f"observer/{uuid.uuid4().hex}"
+        self._marker = marker or f"observer/{uuid.uuid4().hex}"
         self._client = paho.Client(
             paho.CallbackAPIVersion.VERSION2, client_id=f"observer-{uuid.uuid4().hex[:8]}"
         )
@@ -56,6 +64,10 @@ class Observer:
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
         self._client.on_socket_open = _without_delay
+        if login:
+            self._client.username_pw_set(*login)
+        if tls:
+            self._client.tls_set_context(tls)
         self._client.connect(LOOPBACK, port, keepalive=60)
         self._client.loop_start()
         try:

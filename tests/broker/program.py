@@ -1,5 +1,7 @@
 """Our own programs as real processes, which can be killed and end with the tests however these end."""
 
+from collections.abc import Mapping
+import os
 from pathlib import Path
 import signal
 import subprocess
@@ -32,9 +34,16 @@ class Said(NamedTuple):
 class Program:
     """``python -m lab2mqtt …``, or another module."""
 
-    def __init__(self, arguments: list[str], log: Path, module: str = "lab2mqtt") -> None:
+    def __init__(
+        self,
+        arguments: list[str],
+        log: Path,
+        module: str = "lab2mqtt",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.command = [sys.executable, "-m", module, *arguments]
         self.log = log
+        self._environment = {**os.environ, **(environment or {})}
         self._process: child.Child | None = None
 
     @property
@@ -45,7 +54,7 @@ class Program:
     def start(self) -> None:
         """Start it."""
         assert self.pid is None, "it runs already"
-        self._process = child.start(self.command, self.log)
+        self._process = child.start(self.command, self.log, self._environment)
 
     def wait(self, within: float = END_WITHIN) -> int:
         """Wait for its end; gives the exit code."""
@@ -87,7 +96,7 @@ class Program:
             time.sleep(0.01)
 
 
-def run(*arguments: str, within: float = RUN_WITHIN) -> Said:
+def run(*arguments: str, within: float = RUN_WITHIN, environment: Mapping[str, str] | None = None) -> Said:
     """Run ``lab2mqtt`` with arguments to its end."""
     began = time.monotonic()
     done = subprocess.run(
@@ -96,6 +105,7 @@ def run(*arguments: str, within: float = RUN_WITHIN) -> Said:
         text=True,
         timeout=within,
         stdin=subprocess.DEVNULL,
+        env={**os.environ, **(environment or {})},
         check=False,
     )
     return Said(done.returncode, done.stdout, done.stderr, time.monotonic() - began)

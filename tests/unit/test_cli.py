@@ -137,6 +137,32 @@ def test_a_good_configuration_is_told_back(tmp_path: Path, capsys: pytest.Captur
     assert said.err == ""
 
 
+def test_several_files_are_checked_against_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Loops through bridges are refused; a device that stands in no file is told with what was meant."""
+    rule = "interlocks: [{forbid: motion, while: {device: %s, key: moving, is: true}}]"
+    files = {name: tmp_path / f"{name}.yaml" for name in ("arm", "turntable")}
+    for name, other in (("arm", "turntable"), ("turntable", "arms")):
+        text = f"bridge: {name}-pi\ndevices:\n  {name}:\n    model: plate_resort\n    {rule % other}\n"
+        files[name].write_text(text)
+    assert main(["check", *map(str, files.values())]) == 0
+    said = capsys.readouterr().out
+    assert "    interlock: no motion while turntable moving is true\n" in said
+    assert "      arms is not in these files (did you mean 'arm'?); it must be on another bridge\n" in said
+    assert "turntable is not in these files" not in said
+    assert main(["check", str(files["arm"])]) == 0
+    assert "      turntable is not in these files; it must be on another bridge\n" in capsys.readouterr().out
+    files["turntable"].write_text(files["turntable"].read_text().replace("arms", "arm"))
+    assert main(["check", *map(str, files.values())]) == EXIT_USAGE
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == (
+        f"{files['arm']}:5: arm forbids motion while turntable moving is true, and turntable forbids motion "
+        "while arm moving is true: a loop, in which each could wait for the others for ever\n"
+    )
+
+
 def test_a_bad_configuration_is_told_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each mistake with its line, all at once, on stderr."""
     file = tmp_path / "lab.yaml"

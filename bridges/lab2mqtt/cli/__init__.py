@@ -40,7 +40,7 @@ class _Parser(argparse.ArgumentParser):
                 wrong = quoted[1 : quoted.index(quoted[0], 1)]
                 names = ", ".join(action.choices)
                 message = f"no command {wrong!r}{near(wrong, action.choices)}; there are {names}"
-        message = re.sub(r"://\S*@", "://…@", message)  # an address in the wrong place may hold a password
+        message = re.sub(r"(?s)://.*@", "://…@", message)  # an address in the wrong place may hold a password
         self.exit(EXIT_USAGE, f"{self.prog}: {message}\nTry: {self.prog} --help\n")
 
 
@@ -108,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     call.add_argument("task", metavar="TASK")
     call.add_argument("parameters", nargs="*", metavar="name=value")
     call.add_argument("--timeout", type=float, metavar="S", help="seconds that the task may take")
+    call.add_argument("--reservation", metavar="HOLDER", help="call it under this reservation")
 
     command("watch", "cli.lab:watch", "print all that the devices say, until Ctrl-C", lab=True)
 
@@ -125,6 +126,14 @@ def _parser() -> argparse.ArgumentParser:
     ):
         one = command(name, f"cli.lab:{name}", text, lab=True)
         one.add_argument("device", metavar="DEVICE")
+        if name == "resume":
+            one.add_argument("--reservation", metavar="HOLDER", help="of a device that somebody has reserved")
+
+    _add_holds(command)
+    _add_history_options(
+        command("history", "cli.history:history", "tell what became of the commands of a lab", lab=True)
+    )
+
     forget = command(
         "forget", "cli.lab:forget", "clear what the broker keeps of a device that is gone", lab=True
     )
@@ -157,6 +166,38 @@ def _add_lab_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="one line of JSON, for scripts")
 
 
+def _add_holds(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Reservations and maintenance."""
+    reserve = command("reserve", "cli.holds:reserve", "keep a device for one holder, or go on", lab=True)
+    reserve.add_argument("device", metavar="DEVICE")
+    reserve.add_argument("holder", metavar="HOLDER", help="who has it; `call --reservation HOLDER` passes")
+    reserve.add_argument("--seconds", type=float, default=3600, metavar="N", help="for how long (3600)")
+    reserve.add_argument("--reason", default="", help="for people; takes the device over from another holder")
+    release = command("release", "cli.holds:release", "give a reserved device back", lab=True)
+    release.add_argument("device", metavar="DEVICE")
+    release.add_argument("holder", metavar="HOLDER")
+    maintenance = command(
+        "maintenance", "cli.holds:maintenance", "let a device take no new work, or take some again", lab=True
+    )
+    maintenance.add_argument("device", metavar="DEVICE")
+    maintenance.add_argument("switch", choices=("on", "off"), metavar="on|off")
+    maintenance.add_argument("--reason", default="", help="for people")
+
+
+def _add_history_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("device", nargs="?", metavar="DEVICE", help="of this device alone")
+    for option, metavar, text in (
+        ("--since", "WHEN", "2h, 30min, 1d, 2026-11-21, 2026-11-21T14:30, 14:30"),
+        ("--until", "WHEN", "the same; received before then"),
+        ("--run", "NAME", "only under this reservation, or of this request id"),
+    ):
+        command.add_argument(option, metavar=metavar, help=text)
+    command.add_argument("--limit", type=int, metavar="N", help="the newest N; 100 if nothing else is chosen")
+    command.add_argument("--csv", action="store_true", help="all columns, for spreadsheets")
+    command.add_argument("--export", type=Path, metavar="FILE", help="write a record for others, as JSON")
+    command.add_argument("--ledger", type=Path, metavar="FILE", help="read this file; no bridge is asked")
+
+
 def _add_acl_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("configs", type=Path, nargs="+", metavar="CONFIG", help="of every bridge of the lab")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write into")
@@ -166,6 +207,4 @@ def _add_acl_options(command: argparse.ArgumentParser) -> None:
         ("--viewer", "NAME", "one that looks on, and can stop"),
         ("--board", "DEVICE_ID", "a device with a connection of its own"),
     ):
-        command.add_argument(
-            option, action="append", default=[], metavar=metavar, help=f"{text}; repeatable"
-        )
+        command.add_argument(option, action="append", default=[], metavar=metavar, help=f"{text}; repeatable")

@@ -17,8 +17,8 @@ OWN_LINES = "# Lines of your own go below this one; they are kept."
 _HEADER = "# Written by `lab2mqtt acl`, which writes it anew each time.\n"
 
 _CONF = """\
-# Written by `lab2mqtt acl`, once: it is yours to change. Read when mosquitto starts; what acl_file, password_file
-# and the certificates hold is read again on SIGHUP (systemctl reload mosquitto).
+# Written by `lab2mqtt acl`, once: it is yours to change. Mosquitto reads it when it starts; the list, the
+# passwords and the certificates it reads again on SIGHUP (systemctl reload mosquitto).
 
 # TLS 1.2 and newer. broker.crt must hold the name or address by which the others call this broker.
 listener 8883
@@ -68,10 +68,11 @@ def acl(options: argparse.Namespace) -> int:
 def _write(out: Path, users: Sequence[access.User]) -> set[str]:
     """Write everything; gives the names that got a new password."""
     folder = out / "users"
+    own = _own_lines(out / "acl")
     for made in (out, folder):
         made.mkdir(mode=0o700, parents=True, exist_ok=True)
     names = {user.name: None for user in users}
-    known = {file.name for file in folder.iterdir() if file.is_file()}
+    known = {file.name for file in folder.iterdir() if file.is_file() and file.name[0] != "."}
     new, gone = names.keys() - known, known - names.keys()
     for name in new:
         _private(_secret(out, name), secrets.token_urlsafe(32) + "\n")
@@ -87,7 +88,6 @@ def _write(out: Path, users: Sequence[access.User]) -> set[str]:
         if not access.fits(password, entries.get(name, "")):
             entries[name] = access.hashed(password)
     _private(out / "passwords", "".join(f"{name}:{entry}\n" for name, entry in entries.items()))
-    own = _own_lines(out / "acl")
     _private(out / "acl", f"{_HEADER}\n{access.access_list(users)}\n{OWN_LINES}\n{own}")
     conf = out / "mosquitto.conf"
     if not conf.exists():

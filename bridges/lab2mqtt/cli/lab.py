@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
+import contextlib
 from dataclasses import replace
 import json
 import os
@@ -14,7 +15,7 @@ from lab2mqtt import wire
 from lab2mqtt.cli import EXIT_FAILED, EXIT_NO_BROKER, EXIT_USAGE
 from lab2mqtt.client import Lab, RemoteDevice, TaskError, UnknownDevice
 from lab2mqtt.core.errors import Misconfigured
-from lab2mqtt.core.house import STOPPED
+from lab2mqtt.core.house import RESET, STOPPED
 from lab2mqtt.core.words import near
 from lab2mqtt.runtime import config, running_demo, tls
 from lab2mqtt.runtime.address import Broker
@@ -43,7 +44,7 @@ def devices(options: argparse.Namespace) -> int:
             )
         return 0
 
-    return _with_lab(options, work)
+    return with_lab(options, work)
 
 
 def _row(device: RemoteDevice) -> dict[str, Any]:
@@ -68,14 +69,18 @@ def call(options: argparse.Namespace) -> int:
         shown = _Progress(quiet=options.json)
         try:
             result = await device.call(
-                options.task, parameters, timeout=options.timeout, on_progress=shown.show
+                options.task,
+                parameters,
+                timeout=options.timeout,
+                reservation=options.reservation,
+                on_progress=shown.show,
             )
         finally:
             shown.end()
         _print(options, result)
         return 0
 
-    return _with_lab(options, work)
+    return with_lab(options, work)
 
 
 def _parameters(words: list[str], task: dict[str, Any]) -> dict[str, Any]:
@@ -136,7 +141,7 @@ def watch(options: argparse.Namespace) -> int:
                 print(f"{time.strftime('%H:%M:%S')} {name} {kind} {wire.encode(message)}", flush=True)
         return 0
 
-    return _with_lab(options, work)
+    return with_lab(options, work)
 
 
 def stop(options: argparse.Namespace) -> int:
@@ -159,7 +164,7 @@ def stop(options: argparse.Namespace) -> int:
             print("The lab is stopped. `lab2mqtt reset` releases it.")
         return EXIT_FAILED if waiting else 0
 
-    return _with_lab(options, work)
+    return with_lab(options, work)
 
 
 async def _proofs(lab: Lab, waiting: set[str]) -> None:
@@ -174,25 +179,59 @@ async def _proofs(lab: Lab, waiting: set[str]) -> None:
 
 
 def reset(options: argparse.Namespace) -> int:
-    """Release the lab's stop, or one device's."""
+    """Release the lab's stop, or one device's, and tell what a person has to look at."""
 
     async def work(lab: Lab) -> int:
         if options.device:
-            _print(options, await lab[options.device].call("reset_emergency_stop"))
+            told = await lab[options.device].call("reset_emergency_stop")
+            if options.json:
+                print(json.dumps(told, ensure_ascii=False))
+            elif told["released"]:
+                print(_after_stop(options.device, told["readiness"], told))
+            else:
+                print(f"{options.device} had no stop of its own; it is {told['readiness']}")
             return 0
-        released = await lab.release_stop()
-        own = [name for name in lab if lab[name].state.get("emergency_stop")] if not released else []
+        released, told = await _release(lab)
         if options.json:
-            print(json.dumps({"released": released}))
-        elif released:
+            print(json.dumps({"released": released, "devices": told}, ensure_ascii=False))
+            return 0
+        if released:
             print("The lab's emergency stop is released. Nothing moves by it.")
         else:
             print("The lab's emergency stop is not engaged.")
-            for name in own:
-                print(f"  {name} has a stop of its own: lab2mqtt reset {name}")
+        for name in sorted(told):
+            print(_after_stop(name, told[name]["readiness"], told[name]))
+        for name in lab:
+            if lab[name].state.get("emergency_stop"):
+                print(f"{name} has a stop of its own: lab2mqtt reset {name}")
         return 0
 
-    return _with_lab(options, work)
+    return with_lab(options, work)
+
+
+async def _release(lab: Lab) -> tuple[bool, dict[str, Any]]:
+    """Release the lab's stop; gives what each device that was stopped has told, in the time that there is."""
+    stopped = {name for name in lab if lab[name].reachable and lab[name].state.get("emergency_stop")}
+    told: dict[str, Any] = {}
+
+    def hear(name: str, kind: str, message: dict[str, Any]) -> None:
+        if kind == "event" and message.get("event_type") == RESET:
+            more = {key: message[key] for key in ("needs_homing", "look_at") if key in message}
+            told[name] = {"readiness": lab[name].state.get("readiness", "unknown"), **more}
+
+    with lab.listening(hear):
+        released = await lab.release_stop()
+        if released:
+            with contextlib.suppress(TimeoutError):
+                await lab.wait_until(lambda _: stopped <= told.keys(), CONFIRM_WITHIN)
+    return released, told
+
+
+def _after_stop(name: str, readiness: str, told: dict[str, Any]) -> str:
+    """What must be done before a device moves again, in a line."""
+    homing = f"; home it first: {'; '.join(told['needs_homing'])}" if told.get("needs_homing") else ""
+    look = f"; look: {told['look_at']}" if told.get("look_at") else ""
+    return f"{name}: {readiness}{homing}{look}"
 
 
 def pause(options: argparse.Namespace) -> int:
@@ -202,7 +241,7 @@ def pause(options: argparse.Namespace) -> int:
 
 def resume(options: argparse.Namespace) -> int:
     """Go on with it."""
-    return _call_plain(options, "resume")
+    return _call_plain(options, "resume", options.reservation)
 
 
 def cancel(options: argparse.Namespace) -> int:
@@ -210,12 +249,12 @@ def cancel(options: argparse.Namespace) -> int:
     return _call_plain(options, "cancel")
 
 
-def _call_plain(options: argparse.Namespace, task: str) -> int:
+def _call_plain(options: argparse.Namespace, task: str, reservation: str | None = None) -> int:
     async def work(lab: Lab) -> int:
-        _print(options, await lab[options.device].call(task))
+        _print(options, await lab[options.device].call(task, reservation=reservation))
         return 0
 
-    return _with_lab(options, work)
+    return with_lab(options, work)
 
 
 def forget(options: argparse.Namespace) -> int:
@@ -245,7 +284,7 @@ def forget(options: argparse.Namespace) -> int:
         _print(options, {"forgotten": name} if options.json else f"{name} is forgotten{hint}")
         return 0
 
-    return _with_lab(options, work)
+    return with_lab(options, work)
 
 
 def _print(options: argparse.Namespace, result: Any) -> None:  # noqa: ANN401 - any result
@@ -258,7 +297,7 @@ def _print(options: argparse.Namespace, result: Any) -> None:  # noqa: ANN401 - 
         print(result if isinstance(result, str) else json.dumps(result, indent=2, ensure_ascii=False))
 
 
-def _with_lab(options: argparse.Namespace, work: Callable[[Lab], Awaitable[int]]) -> int:
+def with_lab(options: argparse.Namespace, work: Callable[[Lab], Awaitable[int]]) -> int:
     """Connect, do the work, and tell on stderr why it was not done."""
 
     async def main() -> int:

@@ -3,7 +3,10 @@
     async with Lab("mqtt://127.0.0.1:1883") as lab:
         arrival = await lab["plate-resort"].activate_hotel(hotel="B")
 
-and the same without ``async`` and ``await`` as ``SyncLab``, for notebooks.
+and the same without ``async`` and ``await`` as ``SyncLab``, for notebooks. Where others work too:
+
+    async with lab["plate-resort"].reserved("colour-loop") as resort:
+        await resort.activate_hotel(hotel="B")
 """
 
 from lab2mqtt.client.errors import (
@@ -12,11 +15,14 @@ from lab2mqtt.client.errors import (
     DeviceFailed,
     DeviceUnavailable,
     Expired,
+    InMaintenance,
+    Interlocked,
     Interrupted,
     InvalidParameters,
     Malformed,
     NoAnswer,
     NotNow,
+    Reserved,
     Stopped,
     TaskCancelled,
     TaskError,
@@ -36,6 +42,8 @@ __all__ = [
     "DeviceFailed",
     "DeviceUnavailable",
     "Expired",
+    "InMaintenance",
+    "Interlocked",
     "Interrupted",
     "InvalidParameters",
     "Lab",
@@ -43,6 +51,7 @@ __all__ = [
     "NoAnswer",
     "NotNow",
     "RemoteDevice",
+    "Reserved",
     "Stopped",
     "SyncDevice",
     "SyncLab",

@@ -35,7 +35,21 @@ class Busy(TaskError):
 
 
 class NotNow(TaskError):
-    """The device is reserved, interlocked, in maintenance, or this is not allowed. Nothing was done."""
+    """Not this task, here, now; its subclasses tell what is in the way. Nothing was done."""
+
+
+class Reserved(NotNow):
+    """Somebody else has the device, or a reservation that a script relied on is not its own any more."""
+
+    error_code = wire.RESERVED
+
+
+class Interlocked(NotNow):
+    """Another device forbids it."""
+
+
+class InMaintenance(NotNow):
+    """Somebody works on the device; it takes no new work."""
 
 
 class Stopped(TaskError):
@@ -85,9 +99,9 @@ _ERRORS: dict[str, type[TaskError]] = {
     wire.RETAINED_COMMAND: Malformed,
     wire.EXPIRED: Expired,
     wire.BUSY: Busy,
-    wire.RESERVED: NotNow,
-    wire.INTERLOCKED: NotNow,
-    wire.MAINTENANCE: NotNow,
+    wire.RESERVED: Reserved,
+    wire.INTERLOCKED: Interlocked,
+    wire.MAINTENANCE: InMaintenance,
     wire.NOT_ALLOWED: NotNow,
     wire.EMERGENCY_STOPPED: Stopped,
     wire.DEVICE_UNAVAILABLE: DeviceUnavailable,

@@ -18,10 +18,13 @@ from lab2mqtt.runtime.address import Broker
 from lab2mqtt.runtime.mqtt import BrokerError, Connection, Message
 
 CONNECT_WITHIN = 10.0  # s
-EXPIRES_IN = 120.0  # s; longer in a queue, and the command is refused
 PATIENCE = 5.0  # s beyond a task's own time until a missing answer is an error
 _LOOK = 1.0  # s between two looks at a call that waits for others
+WATCHED = 10_000  # messages that wait for one who watches
 TASK_TIMEOUT = 30.0  # s, where neither the call nor the description tells one
+
+# Told of a message: device id (or the bridge's, or ``emergency_stop``), kind, message.
+Listener = Callable[[str, str, dict[str, Any]], None]
 
 
 class _Call:
@@ -70,7 +73,7 @@ class Lab:
         self.broker = Broker.parse(broker) if isinstance(broker, str) else broker
         self._calls: dict[str, _Call] = {}
         self._heard = asyncio.Event()
-        self._watchers: list[asyncio.Queue[tuple[str, str, dict[str, Any]]]] = []
+        self._listeners: list[Listener] = []
         self._marker = uuid.uuid4().hex
         self._returned = asyncio.Event()
         self._stop_topic = wire.emergency_stop_topic(base)
@@ -113,30 +116,12 @@ class Lab:
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self.devices))
 
-    async def call(
-        self,
-        device_id: str,
-        task: str,
-        parameters: dict[str, Any] | None = None,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109 - the device's, not only ours
-        on_progress: OnProgress | None = None,
-        request_id: str | None = None,
+    async def ask(
+        self, device: RemoteDevice, command: dict[str, Any], on_progress: OnProgress | None = None
     ) -> Any:  # noqa: ANN401 - whatever the task returns
-        """Call a task of a device; see ``RemoteDevice.call``."""
-        device = self[device_id]
-        request_id = request_id or uuid.uuid4().hex
-        now = time.time()
-        command = wire.command(
-            task,
-            parameters,
-            request_id=request_id,
-            timestamp=int(now),
-            timeout=timeout,
-            expires_at=int(now + EXPIRES_IN),
-            issued_by=self.issued_by,
-        )
-        if not self._connection.up:
+        """Send a command and wait for its one result; ``RemoteDevice.call`` makes one and tells the rest."""
+        device_id, request_id, task = device.device_id, command["request_id"], command["task"]
+        if not self._connection.up or not self._returned.is_set():
             raise BrokerError(f"no link to {self.broker}")
         bridge = device.description.get("bridge")
         if bridge and self.bridges.get(bridge) != wire.ONLINE:
@@ -146,7 +131,8 @@ class Lab:
             topic = wire.device_topic(self.base, device_id, "command")
             # Never by a later link: by then nobody waits for what it does.
             self._connection.publish(topic, wire.encode(command), later=False)
-            patience = (timeout or device.tasks.get(task, {}).get("timeout") or TASK_TIMEOUT) + PATIENCE
+            timeout = command.get("timeout") or device.tasks.get(task, {}).get("timeout") or TASK_TIMEOUT
+            patience = timeout + PATIENCE
             result = await self._result(call, device, patience)
         finally:
             del self._calls[request_id]
@@ -199,14 +185,35 @@ class Lab:
                 await self._heard.wait()
 
     async def watch(self) -> AsyncIterator[tuple[str, str, dict[str, Any]]]:
-        """All that is said from now on: device id (or ``bridge/…``, ``emergency_stop``), kind, message."""
-        queue: asyncio.Queue[tuple[str, str, dict[str, Any]]] = asyncio.Queue()
-        self._watchers.append(queue)
-        try:
+        """All that is said from now on: device id (or ``bridge/…``, ``emergency_stop``), kind, message.
+
+        Who takes it too slowly misses something and is told: ``("lab", "missed", {"messages": 12})``.
+        """
+        queue: asyncio.Queue[tuple[str, str, dict[str, Any]]] = asyncio.Queue(WATCHED)
+        missed = 0
+
+        def listen(*told: Any) -> None:  # noqa: ANN401 - as a listener is told
+            nonlocal missed
+            if queue.full():
+                missed += 1
+            else:
+                queue.put_nowait(told)
+
+        with self.listening(listen):
             while True:
                 yield await queue.get()
+                if missed and queue.empty():
+                    told, missed = {"messages": missed}, 0
+                    yield ("lab", "missed", told)
+
+    @contextlib.contextmanager
+    def listening(self, listener: Listener) -> Iterator[None]:
+        """Tell a function of each message at once, in their order; it must not block."""
+        self._listeners.append(listener)
+        try:
+            yield
         finally:
-            self._watchers.remove(queue)
+            self._listeners.remove(listener)
 
     async def clear(self, topics: list[str]) -> None:
         """Clear retained messages."""
@@ -216,19 +223,20 @@ class Lab:
 
     async def _up(self, connection: Connection) -> None:
         # What was known is what was true on the last link; a broker may have come back empty.
+        self._returned.clear()
         self.bridges.clear()
         self.stop = None
         for device in self.devices.values():
-            device.status = wire.OFFLINE
+            device.told.status = wire.OFFLINE
         kinds = ("description", "status", "state", "progress", "result", "event")
         topics = [wire.device_topic(self.base, "+", kind) for kind in kinds]
         topics += [wire.bridge_topic(self.base, "+", "status"), self._stop_topic, self._marker_topic]
         await connection.listen([(topic, 1) for topic in topics])
-        self._returned.clear()
         connection.publish(self._marker_topic, self._marker)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 await self._returned.wait()
+        self._returned.set()
 
     def _message(self, message: Message) -> None:
         if message.topic == self._marker_topic:
@@ -269,21 +277,21 @@ class Lab:
                     call.on_progress(told)
         else:
             told = self._take_retained(name, kind, payload)
-        for watcher in self._watchers:
-            watcher.put_nowait((name or what, kind or what, told))
+        for listener in self._listeners:
+            listener(name or what, kind or what, told)
 
     def _take_retained(self, name: str, kind: str, payload: bytes) -> dict[str, Any]:
         read = wire.decode(payload, limit=wire.MAX_MESSAGE)
         if not isinstance(read, dict):
             raise wire.WireError(wire.MALFORMED, f"{kind} is no object")
         if kind != "event":
-            device = self.devices.setdefault(name, RemoteDevice(self, name))
+            told = self.devices.setdefault(name, RemoteDevice(self, name)).told
             if kind == "status":
-                device.status = wire.read_status(payload)["status"]
+                told.status = wire.read_status(payload)["status"]
             elif kind == "state":
-                device.state = read
+                told.state = read
             else:
-                device.description = read
+                told.description = read
         return read
 
     def _forget(self, what: str, name: str, kind: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
+import contextlib
 import threading
 from typing import Any, Self
 
@@ -39,15 +40,31 @@ class SyncDevice:
         parameters: dict[str, Any] | None = None,
         *,
         timeout: float | None = None,
+        reservation: str | None = None,
         on_progress: OnProgress | None = None,
         request_id: str | None = None,
     ) -> Any:  # noqa: ANN401 - whatever the task returns
         """Call a task and wait for its result; see ``RemoteDevice.call``."""
         return self._lab.wait(
             self._device.call(
-                task, parameters, timeout=timeout, on_progress=on_progress, request_id=request_id
+                task,
+                parameters,
+                timeout=timeout,
+                reservation=reservation,
+                on_progress=on_progress,
+                request_id=request_id,
             )
         )
+
+    @contextlib.contextmanager
+    def reserved(self, holder: str, *, seconds: float = 60.0, reason: str = "") -> Iterator["SyncDevice"]:
+        """Keep the device for oneself in a ``with``; see ``RemoteDevice.reserved``."""
+        context = self._device.reserved(holder, seconds=seconds, reason=reason)
+        device = self._lab.wait(context.__aenter__())
+        try:
+            yield SyncDevice(self._lab, device)
+        finally:
+            self._lab.wait(context.__aexit__(None, None, None))
 
     def __getattr__(self, task: str) -> Callable[..., Any]:
         method = getattr(self._device, task)
@@ -92,7 +109,12 @@ class SyncLab:
 
     def wait(self, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401
         """Run a coroutine in the lab's thread and wait for it here."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        doing = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return doing.result()
+        except BaseException:
+            doing.cancel()  # who was interrupted waits no more, and must not keep a device reserved
+            raise
 
     def __getitem__(self, device_id: str) -> SyncDevice:
         return SyncDevice(self, self.lab[device_id])

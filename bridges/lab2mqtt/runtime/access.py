@@ -19,8 +19,8 @@ from lab2mqtt.runtime.outline import Outline
 
 READ, WRITE, BOTH = "read", "write", "readwrite"
 
-# Mosquitto's own hash: PBKDF2 with SHA-512. Our passwords are random and long: a thief of the file gains nothing
-# by a hash that is fast, and a thousand boards that come back at once do not hold up the broker.
+# Mosquitto's own hash: PBKDF2 with SHA-512. Our passwords are random and long: a thief of the file gains
+# nothing by a hash that is fast, and a thousand boards that come back at once do not hold up the broker.
 _ITERATIONS = 1000
 _SALT = 12  # bytes; mosquitto 2.0 takes no other length
 _HASH = 64  # bytes
@@ -135,18 +135,12 @@ def _check_names(users: Iterable[User]) -> None:
     roles: dict[str, str] = {}
     for user in users:
         name = user.name
-        if (
-            not name
-            or name != name.strip()
-            or name[0] == "#"
-            or set(name) & set(":/+#")
-            or not name.isprintable()
-        ):
+        if not name.strip() or name != name.strip() or name[0] in "#." or set(name) & set(":/+#"):
             raise Misconfigured(
-                f"user name {name!r} does not do: mosquitto takes no blanks at the ends and no : / + #"
+                f"{user.role}: user name {name!r} has a blank or . at an end, or one of : / + #"
             )
-        if name in (".", ".."):
-            raise Misconfigured(f"user name {name!r} is no file's name")
+        if not name.isprintable():
+            raise Misconfigured(f"{user.role}: user name {name!r} cannot be printed")
         if name in roles:
             raise Misconfigured(
                 f"user {name!r} would be two: {roles[name]} and {user.role}; each needs a name of its own"

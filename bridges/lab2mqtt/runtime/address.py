@@ -48,7 +48,7 @@ class Broker:
             ValueError: It is no such address.
         """
         # A password may be what is wrong, also where the rest was forgotten: `mqtt://ada:secret`.
-        shown = f"…@{url.rpartition('@')[2]}" if "@" in url else re.sub(r":(?!\d*/?$|//).*", ":…", url)
+        shown = f"…@{url.rpartition('@')[2]}" if "@" in url else re.sub(r"(?s):(?!\d*/?\Z|//).*", ":…", url)
         wrong = f"broker {shown!r} is not mqtt://[user@]host[:port] or mqtts://…"
         try:
             parts = urlsplit(url if "://" in url else f"mqtt://{url}")

@@ -70,13 +70,29 @@ class Announcer:
                 wait = max(self._wait(device_id), random.uniform(0, JITTER))  # noqa: S311 - no secret
                 self._later[device_id] = loop.call_later(wait, self._announce, device_id)
 
-    def withdraw(self, living: Iterable[str]) -> None:
-        """Clear what was announced once and is no more: devices, and topics of another base or prefix."""
-        living = set(living)
+    def hush(self, device_id: str) -> None:
+        """Announce a device no more, because another bridge does; nothing is cleared: it is the other's."""
+        self._descriptions.pop(device_id, None)
+        if timer := self._later.pop(device_id, None):
+            timer.cancel()
+
+    @property
+    def remembered(self) -> Iterable[str]:
+        """The devices that were announced once."""
+        return list(self._remembered)
+
+    def withdraw(self, living: Iterable[str], others: Iterable[str] = ()) -> None:
+        """Clear what was announced once and is no more: devices, and topics of another base or prefix.
+
+        Args:
+            living: The devices of our configuration.
+            others: The devices that another bridge announces by now: of these nothing is cleared.
+        """
+        living, others = set(living), set(others)
         for device_id, remembered in list(self._remembered.items()):
             current = set(self._topics(device_id)) if device_id in living else set()
             for topic in remembered["topics"]:
-                if topic not in current:
+                if topic not in current and device_id not in others:
                     self._publish(topic, "")
             if device_id not in living:
                 _LOGGER.info("%s is no longer here; its entities were withdrawn", device_id)

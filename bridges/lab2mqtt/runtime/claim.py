@@ -1,85 +1,185 @@
-"""One bridge of a name: before a bridge sets its will, it asks whether another process has its id."""
+"""One bridge of a name: asked on every link before anything is commanded."""
 
 import asyncio
+from collections.abc import Callable
 import contextlib
+import logging
 import os
 import socket
 from typing import Any
 
 from lab2mqtt import wire
 from lab2mqtt.core.errors import Misconfigured
-from lab2mqtt.runtime.address import Broker
-from lab2mqtt.runtime.mqtt import Link, Message
+from lab2mqtt.runtime.mqtt import BrokerError
 
-ANSWER_WITHIN = 2.0  # s
+_LOGGER = logging.getLogger(__name__)
+
+ANSWER_WITHIN = 2.0  # s; who is silent for so long is dead, or hangs and will find out
 
 
 class Claim:
-    """The id of one bridge, claimed for one process."""
+    """The id of one bridge, claimed for one process.
 
-    def __init__(self, base: str, bridge: str, instance: str) -> None:
+    What a broker tells one listener comes in the order in which it was said. So a bridge that takes over says
+    it before it takes commands, and one that hung reads that before any command that both could take.
+
+    Attributes:
+        topic: Where it is asked and answered.
+        status_topic: The bridge's retained status.
+        sure: Whether this process has the id: no other has spoken in its name since it asked.
+        lost: Whether another process has it for good.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        bridge: str,
+        instance: str,
+        publish: Callable[[str, str], None],
+        say_starting: Callable[[], None],
+        on_sure: Callable[[], None],
+    ) -> None:
         """Prepare.
 
         Args:
             base: The base topic.
             bridge: The bridge's id.
             instance: What tells this process from another of the same id.
+            publish: Publishes a payload on a topic.
+            say_starting: Says, as the bridge's retained status, that this process is about to come.
+            on_sure: Called when another spoke in our name and is silent.
         """
         self.topic = wire.bridge_topic(base, bridge, "claim")
-        self.instance = instance
+        self.status_topic = wire.bridge_topic(base, bridge, "status")
+        self.sure = self.lost = False
         self._bridge = bridge
-        self._status = wire.bridge_topic(base, bridge, "status")
+        self._instance = instance
+        self._publish = publish
+        self._say_starting = say_starting
+        self._on_sure = on_sure
+        self._asked_at = 0.0
+        self._returned = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._who: dict[str, Any] = {}
+        self._other = self._ours = False
+        self._ran = False
+        self._doubt: asyncio.Task[None] | None = None
 
-    def answer(self, payload: bytes) -> str | None:
-        """What a living bridge answers to a message on its claim topic, if anything.
+    def forget(self) -> None:
+        """A new link tells everything anew; call it before the link listens to anything."""
+        self.close()
+        self.sure = self._other = self._ours = False
+
+    async def take(self) -> None:
+        """Claim the id on a new link, which listens to both topics by now.
 
         Raises:
-            wire.WireError: It is no such message.
+            Misconfigured: Another process has it; the text says which.
+            BrokerError: The broker does not let us speak on our own topic.
         """
-        question = wire.read_claim(payload)
-        if question["instance"] == self.instance or question.get("asker"):
-            return None
-        who = wire.claim_answer(
-            self.instance, question["instance"], host=socket.gethostname(), pid=os.getpid()
+        await self._ask()  # what is retained comes before our own question comes back
+        if self._ours:
+            said = True
+        elif said := not self._other:
+            # Of two that start in one moment, the one that says this later finds the other's word.
+            self._say_starting()
+            await self._ask()
+        await self._silence()
+        if self.lost:
+            await self.beaten()
+        if not said:
+            self._say_starting()  # who hangs reads it, when it wakes up, before any command for us
+        self.sure = self._ran = True
+
+    async def beaten(self) -> None:
+        """Wait until another process has the id.
+
+        Raises:
+            Misconfigured: It has.
+        """
+        await self._answered.wait()
+        raise Misconfigured(
+            f"bridge {self._bridge!r} runs already, on {self._who.get('host', 'another machine')} as process"
+            f" {self._who.get('pid', '?')}; stop that one, or give this one another id"
         )
-        return wire.encode(who)
 
-    async def ask(self, broker: Broker) -> None:
-        """Make sure that nobody else runs this bridge.
+    def answer(self, asker: str, **more: object) -> None:
+        """Tell who asks that we are here."""
+        who = {"host": socket.gethostname(), "pid": os.getpid(), **more}
+        self._publish(self.topic, wire.encode(wire.claim_answer(self._instance, asker, **who)))
 
-        Raises:
-            Misconfigured: Somebody does; the text says who.
-            BrokerError: The broker went away.
-        """
-        other = False
-        asked, answered = asyncio.Event(), asyncio.Event()
-        who: dict[str, Any] = {}
+    def hear(self, claim: dict[str, Any]) -> None:
+        """Take a question or an answer about this id, as wire.read_claim gives it."""
+        asker = claim.get("asker")
+        if claim["instance"] == self._instance:
+            if not asker:
+                self._returned.set()
+        elif asker:
+            in_time = asyncio.get_running_loop().time() - self._asked_at < ANSWER_WITHIN
+            if asker == self._instance and in_time:
+                self._who = claim
+                self.sure, self.lost = False, True
+                self._answered.set()
+        elif self.sure or self._comes_before(claim):
+            self._other = self._other or not self.sure
+            self.answer(claim["instance"])
+        else:
+            self._other = True
+            self._question()  # it may have come too late to hear our first one
 
-        def hear(message: Message) -> None:
-            nonlocal other
-            with contextlib.suppress(wire.WireError):
-                if message.topic == self._status:
-                    status = wire.read_bridge_status(message.payload)
-                    other = status["status"] == wire.ONLINE and status.get("instance") != self.instance
-                    return
-                claim = wire.read_claim(message.payload)
-                if claim["instance"] == self.instance:
-                    asked.set()  # our own question came back, so all that was retained came before
-                elif claim.get("asker") == self.instance:
-                    who.update(claim)
-                    answered.set()
+    def hear_status(self, payload: bytes) -> bool:
+        """Take what was said as the bridge's status; gives whether it calls the bridge offline for good."""
+        try:
+            status = wire.read_bridge_status(payload)
+        except wire.WireError:
+            return True
+        online = status["status"] == wire.ONLINE
+        self._ours = online and status.get("instance") == self._instance
+        if status.get("instance") != self._instance and (online or status.get("starting")):
+            self._other = True
+            if self.sure:
+                _LOGGER.warning("Another process speaks as bridge %s; asking who it is", self._bridge)
+                self.sure = False
+                self._doubt = asyncio.create_task(self._resolve())
+        return not online and not status.get("starting")
 
-        async with Link(broker, hear) as link:
-            await link.listen([(self._status, 1), (self.topic, 1)])
-            link.send(self.topic, wire.encode(wire.claim(self.instance)), 1, retain=False)
+    def close(self) -> None:
+        """Ask no more."""
+        if self._doubt:
+            self._doubt.cancel()
+            self._doubt = None
+
+    async def _resolve(self) -> None:
+        """Another spoke although we have the id: one of us hung or was cut off, and only one goes on."""
+        self._question()
+        await self._silence()
+        if not self.lost:
+            _LOGGER.warning("It does not answer; going on")
+            self.sure = True
+            self._on_sure()
+
+    async def _silence(self) -> None:
+        """Where another was heard of, wait until it has answered or is silent for long enough."""
+        loop = asyncio.get_running_loop()
+        while self._other and not self.lost and (left := self._asked_at + ANSWER_WITHIN - loop.time()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._answered.wait()
+
+    async def _ask(self) -> None:
+        self._returned.clear()
+        self._question()
+        try:
             async with asyncio.timeout(ANSWER_WITHIN):
-                await asked.wait()
-            if other:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(ANSWER_WITHIN):
-                        await answered.wait()
-        if who:
-            raise Misconfigured(
-                f"bridge {self._bridge!r} runs already, on {who.get('host', 'another machine')} as process"
-                f" {who.get('pid', '?')}; stop that one, or give this one another id"
-            )
+                await self._returned.wait()
+        except TimeoutError as error:
+            raise BrokerError(f"the broker does not return what we say on {self.topic}") from error
+
+    def _question(self) -> None:
+        self._asked_at = asyncio.get_running_loop().time()
+        more = {"ran": True} if self._ran else {}
+        self._publish(self.topic, wire.encode(wire.claim(self._instance, **more)))
+
+    def _comes_before(self, other: dict[str, Any]) -> bool:
+        """Of two that ask, the one that ran already goes on, else the smaller: both find the same."""
+        return (not self._ran, self._instance) < (other.get("ran") is not True, other["instance"])

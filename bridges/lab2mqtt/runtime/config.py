@@ -25,6 +25,8 @@ from lab2mqtt.runtime.yaml_file import KeyPath, YamlFile
 
 T = TypeVar("T")
 
+MOST_DEVICES = 1000  # of which the costs are known: docs/performance.md
+
 
 @dataclass(frozen=True)
 class BridgeSettings:
@@ -189,6 +191,9 @@ def _read(file: Path) -> tuple[Rules, Config | None]:
     settings = _section(source, ("broker",), BrokerSettings)
     broker = broker_of(source, settings, file.parent) if settings else None
     listed = source.data.get("devices")
+    if isinstance(listed, dict) and len(listed) > MOST_DEVICES:
+        source.wrong(("devices",), f"devices: {len(listed)}; one bridge takes {MOST_DEVICES} at most")
+        listed = None
     devices = [_device(source, str(name), bridge) for name in (listed if isinstance(listed, dict) else ())]
     known = {device.instance.device_id: device for device in devices if device}
     rules = read_rules(source, getattr(top, "base", wire.DEFAULT_BASE), known)

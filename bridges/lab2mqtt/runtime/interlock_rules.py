@@ -128,8 +128,9 @@ def _rule(source: YamlFile, path: KeyPath, one: object, config: "DeviceConfig") 
     if wrong or not forbid:
         return None
     comparison = cast("Literal['is', 'is_not', 'above', 'below']", given[0])
+    value = cast("dict[str, Any]", cast("dict[str, Any]", one)["while"])[comparison]  # 40 stays 40, not 40.0
     more = {key: told[key] for key in ("max_age", "on_break") if key in told}
-    rule = Interlock("", forbid, device, str(looked["key"]), comparison, looked[comparison], **more)
+    rule = Interlock("", forbid, device, str(looked["key"]), comparison, value, **more)
     return replace(rule, name=str(told.get("name") or f"no {rule.words}"))
 
 
@@ -198,7 +199,8 @@ def _check_value(source: YamlFile, placed: Placed, device: "DeviceConfig", *, kn
     entities = cast("dict[str, dict[str, Any]]", device.describe()["entities"])
     entity = entities.get(rule.key)
     if rule.key in STATE_KEYS:
-        entity = entity or {"platform": ""}  # an attribute of another one
+        # It may be an attribute of another one; if it has a value, the runtime itself says it.
+        entity = (entity or {"platform": ""}) | {"stateless": False}
     elif not known:
         entity = {"platform": "sensor"}
     where = _where((*placed.path, "while"))

@@ -9,20 +9,26 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 import contextlib
-from dataclasses import dataclass, field
 import logging
-import os
 import random
 import socket
-import ssl
 from types import TracebackType
 from typing import Any, NamedTuple, Self
-from urllib.parse import unquote, urlsplit
 import uuid
 
 import aiomqtt
 
+from lab2mqtt.runtime import tls
+from lab2mqtt.runtime.address import Broker
+from lab2mqtt.runtime.reading import Reader
+
 _LOGGER = logging.getLogger(__name__)
+
+# A link that breaks is told once, in words, by who keeps it; paho would tell each time, in OpenSSL's.
+_TOLD_BY_US = ("failed to receive on socket: %s", "timeout on socket: %s")
+_PAHO = logging.getLogger(f"{__name__}.paho")
+_PAHO.setLevel(logging.WARNING)
+_PAHO.addFilter(lambda record: record.msg not in _TOLD_BY_US)
 
 # Nagle's algorithm on one side and delayed acknowledgements on the other cost 44 ms each way.
 _NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -41,47 +47,6 @@ WAITING = 10_000  # answers kept while there is no broker; the oldest go first
 
 class BrokerError(Exception):
     """The broker cannot be reached, or did not take us."""
-
-
-@dataclass(frozen=True)
-class Broker:
-    """Where the broker is and who we are to it."""
-
-    host: str = "127.0.0.1"
-    port: int = 1883
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    tls: bool = False
-    ca_file: str | None = None
-
-    @classmethod
-    def parse(cls, url: str) -> "Broker":
-        """Read ``mqtt://user:password@host:port`` or ``mqtts://…``.
-
-        A password may come from the environment instead, as LAB2MQTT_PASSWORD.
-
-        Raises:
-            ValueError: It is no such address.
-        """
-        shown = f"…@{url.rpartition('@')[2]}" if "@" in url else url  # a password may be what is wrong
-        wrong = f"broker {shown!r} is not mqtt://[user@]host[:port] or mqtts://…"
-        try:
-            parts = urlsplit(url if "://" in url else f"mqtt://{url}")
-            port = parts.port
-        except ValueError:
-            raise ValueError(wrong) from None  # or the password would stand in the traceback
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path.strip("/"):
-            raise ValueError(wrong)
-        tls = parts.scheme == "mqtts"
-        password = unquote(parts.password) if parts.password else os.environ.get("LAB2MQTT_PASSWORD")
-        username = unquote(parts.username) if parts.username else None
-        port = port or (8883 if tls else 1883)
-        return cls(parts.hostname, port, username, password if username else None, tls)
-
-    def __str__(self) -> str:
-        user = f"{self.username}@" if self.username else ""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"mqtt{'s' if self.tls else ''}://{user}{host}:{self.port}"
 
 
 class Message(NamedTuple):
@@ -123,10 +88,16 @@ class Link(aiomqtt.Client):
             timeout=CONNECT_TIMEOUT,
             keepalive=KEEPALIVE,
             max_inflight_messages=IN_FLIGHT,
-            tls_context=ssl.create_default_context(cafile=broker.ca_file) if broker.tls else None,
+            tls_context=tls.context(broker.ca_file, broker.cert_file, broker.key_file)
+            if broker.tls
+            else None,
             socket_options=[_NO_DELAY],
+            logger=_PAHO,
         )
+        self._broker = broker
+        self._sock: Any = None
         self._handle = on_message
+        self._reader = Reader(self._client, self._message)
         self._unacknowledged: dict[int, tuple[str, str | bytes] | None] = {}
         self._all_acknowledged = asyncio.Event()
         self._all_acknowledged.set()
@@ -134,8 +105,13 @@ class Link(aiomqtt.Client):
     async def __aenter__(self) -> Self:
         try:
             await super().__aenter__()
+        except aiomqtt.MqttCodeError as error:
+            code = getattr(error.rc, "value", 0)
+            raise BrokerError(tls.refused(code, self._broker) or str(error.rc)) from error
         except aiomqtt.MqttError as error:
-            raise BrokerError(str(error)) from error
+            cause = error.__context__  # aiomqtt passes on the text only
+            told = tls.in_words(cause, self._broker) if isinstance(cause, OSError) else str(error)
+            raise BrokerError(told) from error
         return self
 
     async def __aexit__(
@@ -191,11 +167,11 @@ class Link(aiomqtt.Client):
 
     # aiomqtt's callbacks, where ours is the shorter way.
 
-    def _on_message(self, client: Any, userdata: Any, message: Any) -> None:  # noqa: ANN401, ARG002
+    def _message(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001
         try:
-            self._handle(Message(message.topic, message.payload, message.retain))
+            self._handle(Message(topic, payload, retained))
         except Exception:
-            _LOGGER.exception("A message on %s could not be handled", message.topic)
+            _LOGGER.exception("A message on %s could not be handled", topic)
 
     def _on_publish(self, client: Any, userdata: Any, mid: int, *_: Any) -> None:  # noqa: ANN401, ARG002
         self._unacknowledged.pop(mid, None)
@@ -204,20 +180,21 @@ class Link(aiomqtt.Client):
 
     def _on_disconnect(self, *told: Any) -> None:  # noqa: ANN401
         if not self._connected.done():  # dropped before it took us: aiomqtt would wait for its time-out
-            self._connected.set_exception(aiomqtt.MqttError("the broker closed the connection"))
+            why = tls.closed(getattr(self._sock, "broken", None), self._broker, greeted=False)
+            self._connected.set_exception(aiomqtt.MqttError(why))
             return
         super()._on_disconnect(*told)
 
     def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ANN401
         super()._on_socket_open(client, userdata, sock)
+        self._sock = sock
         # Replaces the reader that aiomqtt has just asked for.
         self._loop.call_soon_threadsafe(self._loop.add_reader, sock.fileno(), self._read, client, sock)
 
     def _read(self, client: Any, sock: Any) -> None:  # noqa: ANN401
         try:
-            client.loop_read()
-            while getattr(sock, "pending", int)() > 0:  # TLS: decoded bytes that no event announces
-                client.loop_read()
+            if self._reader.read(sock):
+                self._loop.call_soon(self._read, client, sock)
             if _QUICK_ACK is not None and sock.fileno() >= 0:
                 sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)  # Linux forgets it after each read
         except Exception as error:  # noqa: BLE001 - whatever it was, this link is over
@@ -253,7 +230,6 @@ class Connection:
         on_message: Callable[[Message], None],
         on_up: Callable[["Connection"], Awaitable[None]],
         will: Will | None = None,
-        before_first: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Prepare; ``run`` connects.
 
@@ -262,13 +238,11 @@ class Connection:
             on_message: Called for each message; must not block.
             on_up: Called on every connection: subscribe, then say everything that is retained.
             will: Published for us when we are gone.
-            before_first: Called when the broker is there for the first time, before a will is set.
         """
         self.broker = broker
         self._on_message = on_message
         self._on_up = on_up
         self._will = will
-        self._before_first = before_first
         self._link: Link | None = None
         self._waiting: deque[tuple[str, str | bytes]] = deque(maxlen=WAITING)
         self._up = asyncio.Event()
@@ -295,9 +269,6 @@ class Connection:
         pause = _pauses()
         while True:
             try:
-                if self._before_first:
-                    await self._before_first()
-                    self._before_first = None
                 async with Link(self.broker, self._on_message, self._will) as link:
                     self._link = link
                     self.reconnects += 1

@@ -6,6 +6,7 @@ import math
 import threading
 
 from lab2mqtt.core.errors import EmergencyStopped, Ended
+from lab2mqtt.runtime.fitting import shortened
 
 
 class TaskRun:
@@ -62,4 +63,4 @@ class TaskRun:
         if percent is not None:
             percent = min(max(float(percent), 0.0), 100.0) if math.isfinite(percent) else None
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._on_progress, percent, message)
+            self._loop.call_soon_threadsafe(self._on_progress, percent, shortened(message))

@@ -3,10 +3,15 @@
 The certificate and the name of the broker are always checked; nothing here switches that off.
 """
 
+import contextlib
 import socket
 import ssl
+from typing import TYPE_CHECKING
 
 from lab2mqtt.runtime.address import Broker
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 # OpenSSL's numbers of what is wrong with a certificate (X509_V_ERR_…).
 _NOT_YET_VALID = 9
@@ -47,6 +52,18 @@ class Encrypted(ssl.SSLSocket):
             raise
         except ssl.SSLError as error:
             self.broken = error
+            raise
+
+    def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
+        """Send, as every socket does."""
+        try:
+            return super().send(data, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except OSError:
+            # A broker that refuses our certificate says why, and has closed before it has read anything.
+            with contextlib.suppress(OSError):
+                self.recv(1)
             raise
 
 

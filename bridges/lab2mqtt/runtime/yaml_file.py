@@ -9,6 +9,10 @@ from lab2mqtt.core.errors import Misconfigured
 
 KeyPath = tuple[str, ...]
 
+LONGEST = 1024 * 1024  # bytes
+DEEPEST = 16  # levels
+VALUES = 100_000  # those behind an alias count each time
+
 
 @dataclass
 class YamlFile:
@@ -36,14 +40,19 @@ class YamlFile:
             Misconfigured: It is not there, or is no YAML mapping at all.
         """
         try:
+            if (size := file.stat().st_size) > LONGEST:
+                raise Misconfigured(f"{file}: {size} bytes; at most {LONGEST} are allowed")
             text = file.read_text(encoding="utf-8")
             loader = yaml.SafeLoader(text)
             root = loader.get_single_node()
+            _check_size(root)
             data = loader.construct_document(root) if root else None
         except OSError as error:
             raise Misconfigured(f"{file}: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise Misconfigured(f"{file}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+        except RecursionError as error:
+            raise Misconfigured(f"{file}: no YAML: nested deeper than {DEEPEST} levels") from error
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise Misconfigured(f"{file}:{line}: no YAML: {error.problem}") from error
@@ -52,10 +61,7 @@ class YamlFile:
         if not isinstance(data, dict) or root is None:
             raise Misconfigured(f"{file}:1: the file must hold keys with values, such as `bridge: bench-pi`")
         loaded = cls(file, data)
-        try:
-            loaded._locate(root, ())
-        except RecursionError as error:
-            raise Misconfigured(f"{file}: no YAML: an alias contains itself") from error
+        loaded._locate(root, ())
         return loaded
 
     def wrong(self, path: KeyPath, text: str) -> None:
@@ -93,3 +99,30 @@ class YamlFile:
                 self.problems.append((key.start_mark.line + 1, f"{'.'.join(here)} stands here a second time"))
             self.lines[here] = key.start_mark.line + 1
             self._locate(value, here)
+
+
+def _check_size(root: yaml.Node | None) -> None:
+    """Refuse what a few lines can make endless, before anything walks through it.
+
+    Raises:
+        YAMLError: It is too deep or too much, or an alias contains itself.
+    """
+    count = 0
+
+    def walk(node: yaml.Node | None, above: tuple[yaml.Node | None, ...]) -> None:
+        nonlocal count
+        count += 1
+        problem = ""
+        if any(node is one for one in above):
+            raise yaml.YAMLError("an alias contains itself")
+        if len(above) > DEEPEST:
+            problem = f"nested deeper than {DEEPEST} levels"
+        elif count > VALUES:
+            problem = f"more than {VALUES} values, with those behind aliases"
+        if problem:
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark if node else None)
+        for part in node.value if isinstance(node, yaml.CollectionNode) else ():
+            for one in part if isinstance(part, tuple) else (part,):
+                walk(one, (*above, node))
+
+    walk(root, ())

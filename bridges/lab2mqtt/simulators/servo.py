@@ -5,7 +5,7 @@ present position, and a bus watchdog that trips clears the profile.
 """
 
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lab2mqtt.simulators.control_table import (
     EEPROM_END,
@@ -17,9 +17,11 @@ from lab2mqtt.simulators.control_table import (
     Register,
     registers,
 )
-from lab2mqtt.simulators.journal import Note
 from lab2mqtt.simulators.motion import ACCELERATION_UNIT, VELOCITY_UNIT, Shaft
 from lab2mqtt.simulators.protocol2 import ALERT, Error
+
+if TYPE_CHECKING:
+    from lab2mqtt.simulators.journal import Note
 
 __all__ = ["MODELS", "Servo"]
 

@@ -1,6 +1,7 @@
 """The simulator as a process: where it appears, and when it goes."""
 
 from collections.abc import Iterator
+import json
 import os
 from pathlib import Path
 import signal
@@ -111,3 +112,33 @@ def test_faults(start: Started, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"."):
             control(link, **wrong)
     assert control(link, status=True)["faults"] == ["alert"]
+
+
+def test_keeps_a_journal_of_its_motions(start: Started, tmp_path: Path) -> None:
+    """What began and what ended, when and where; also a goal that is written twice."""
+    link, journal = tmp_path / "tty", tmp_path / "journal"
+    began = time.monotonic()
+    start(*COMMAND, str(link), "--journal", str(journal))
+    goal, torque, watchdog = (116, 4), (64, 1), (98, 1)
+    for (address, size), value in ((goal, 50), (torque, 1), (watchdog, 100), (goal, 100), (goal, 100)):
+        control(link, write=[address, size, value])
+    deadline = time.monotonic() + 5
+    while control(link, status=True)["moving"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    control(link, write=[*torque, 0])
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert [line.pop("what") for line in lines] == [
+        "torque_on",
+        "armed",
+        "goal",
+        "goal",
+        "still",
+        "torque_off",
+    ]
+    times = [line.pop("at") for line in lines]
+    assert times == sorted(times)
+    assert began < times[0] < times[-1] < time.monotonic()
+    assert lines[0] == {"position": 0, "goal": 50, "turning": False}
+    assert lines[2]["goal"] == lines[3]["goal"] == 100
+    assert lines[4]["position"] == pytest.approx(100, abs=2)
