@@ -140,13 +140,18 @@ class Presence:
             "stop_confirmed": self._stopping.confirmed if stopped else None,
             "task": self.task,
             "reserved_by": lease.holder if lease else None,
-            "reserved_until": round(holds.until(lease)) if lease else None,
+            "reserved_until": self._steady(holds.until(lease)) if lease else None,
             "reservation_reason": lease.reason if lease else None,
             "maintenance": maintenance is not None,
             "maintenance_by": maintenance.by if maintenance else None,
             "readiness": word,
             "readiness_reasons": reasons,
         }
+
+    def _steady(self, until: float) -> int:
+        """The end of a reservation in whole seconds: two clocks give it, which differ a little each time."""
+        said = self.state.get("reserved_until")
+        return said if isinstance(said, int) and abs(said - until) < 1 else round(until)
 
     def _readiness(self) -> tuple[str, list[str]]:
         reasons = self._permits.reasons()
