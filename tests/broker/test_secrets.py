@@ -128,7 +128,7 @@ def test_commands_tell_their_password_to_nobody(port: int, tmp_path: Path, numbe
     said = ""
     for at in (port, free_port()):
         for given, code in ((password, 0 if at == port else 3), (WRONG, 3)):
-            ways = (
+            ways: tuple[tuple[str, dict[str, str]], ...] = (
                 (f"mqtt://{user}:{quote(given, safe='')}@{LOOPBACK}:{at}", {}),
                 (f"mqtt://{user}@{LOOPBACK}:{at}", {"LAB2MQTT_PASSWORD": given}),
             )

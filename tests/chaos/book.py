@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-import contextlib
 from dataclasses import dataclass, field
 import json
 import threading
@@ -65,6 +64,7 @@ class Book:
         self.events: list[tuple[str, Heard]] = []
         self.states: dict[str, Heard] = {}
         self.bridges: dict[str, dict[str, Any]] = {}
+        self.unreadable: list[str] = []
         self.stops: dict[str, dict[str, Any]] = {}  # as the broker keeps them, by topic
         self.news = threading.Condition()
         self._answers: dict[str, dict[str, Any]] = {}  # of what is no command of the account
@@ -89,11 +89,13 @@ class Book:
 
     def _on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
         del client, userdata
-        with contextlib.suppress(ValueError):
-            body = json.loads(message.payload) if message.payload else {}
-            with self.news:
+        with self.news:
+            try:
+                body = json.loads(message.payload) if message.payload else {}
                 self._note(message.topic, Heard(time.monotonic(), body))
-                self.news.notify_all()
+            except (ValueError, LookupError, TypeError) as error:
+                self.unreadable.append(f"{message.topic} {message.payload[:200]!r}: {error!r}")
+            self.news.notify_all()
 
     def _note(self, topic: str, heard: Heard) -> None:
         if topic in self._stop_topics:

@@ -7,7 +7,7 @@ import time
 from tests.chaos.book import Book, Command
 
 PULSES = 4096  # per turn
-_ANSWER_WITHIN = 3.0  # s, after which a client takes the answer for lost and sends the same once more
+_ANSWER_WITHIN = 1.5  # s, after which a client takes the answer for lost and sends the same once more
 _GIVE_UP = 120.0  # s
 _EXPIRES_IN = (4, 15)  # s
 _NEAR = 500  # pulses

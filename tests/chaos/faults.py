@@ -16,9 +16,9 @@ from tests.chaos.processes import Bridge, Instrument
 from tests.chaos.stops import Stops
 
 # s after which a bridge has written what it could not write while its disk was full.
-WRITTEN_WITHIN = 4.0
+WRITTEN_WITHIN = 3.0
 _STOPPED_WITHIN = 3.0  # s
-_AIM_WITHIN = 3.0  # s that an aimed kill waits for a command
+_AIM_WITHIN = 1.5  # s that an aimed kill waits for a command
 _TIDY_EVERY = 1.0  # s
 
 

@@ -25,6 +25,7 @@ class Network:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self.servers: list[asyncio.Server] = []
         self._thread = threading.Thread(target=self.loop.run_forever, name="network", daemon=True)
         self._thread.start()
 
@@ -38,6 +39,8 @@ class Network:
 
     def close(self) -> None:
         """End the loop."""
+        for server in self.servers:
+            self.do(server.close)
         self.wait(_end_others())
         self.do(self.loop.stop)
         self._thread.join()
@@ -66,12 +69,12 @@ class Proxy:
         self._network = network
         self._broker_port = broker_port
         self._calls: set[_Call] = set()
-        self._server: asyncio.Server | None = None
         network.wait(self._listen())
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, LOOPBACK, 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        server = await asyncio.start_server(self._serve, LOOPBACK, 0)
+        self._network.servers.append(server)
+        self.port = server.sockets[0].getsockname()[1]
 
     def swallow(self, *sides: Side) -> None:
         """Let nothing through to some sides from now on; to none: what was held goes on its way."""

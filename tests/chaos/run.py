@@ -37,6 +37,7 @@ _ANSWER_WITHIN = 30.0  # s, for all answers that are asked for once more
 _SAY_EVERY = 10.0  # s
 DIED = "ended by itself"
 LEAKED = "leaked"
+UNREADABLE = "unreadable messages"
 GROWTH = 8_000_000  # bytes that a bridge may have grown between its first and its last census
 
 
@@ -99,7 +100,7 @@ class Report:
                 f"threads                    {len(self.before.threads)} → {len(self.after.threads)}",
                 f"asyncio tasks              {len(self.before.tasks)} → {len(self.after.tasks)}",
                 f"memory                     {memory}, at most {_mb(max(self.rss))}",
-                *(f"{kind:<27}{found[kind]}" for kind in (*KINDS, DIED, LEAKED)),
+                *(f"{kind:<27}{found[kind]}" for kind in (*KINDS, UNREADABLE, DIED, LEAKED)),
                 *(f"  {one}" for one in self.wrong[:40]),
             ]
         )
@@ -172,6 +173,7 @@ class Chaos:
                 said = time.monotonic()
                 self._say(number + 1, len(actions), said - began)
         self.pace.go(1.0)
+        self.faults.mend_all()
         for client in self.clients:
             while client.thread.is_alive():
                 self.faults.pass_time(0.2)
@@ -242,6 +244,7 @@ class Chaos:
         ledgers = {one.device: self.book.history(one.device) for one in self.instruments}
         account = settle(commands, journals, self.stops.all, self.book.events, ledgers, self.faults.forgotten)
         wrong = [*account.wrong, *(Wrong(DIED, words) for words in self.faults.deaths)]
+        wrong += [Wrong(UNREADABLE, words) for words in self.book.unreadable]
         wrong += [Wrong(UNANSWERED, f"{one.request_id}, when it was sent once more") for one in self._silent]
         wrong += _leaks(before, after)
         return Report(

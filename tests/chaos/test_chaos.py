@@ -11,7 +11,7 @@ from lab2mqtt.hub.errors import HubError
 SEED = "short"
 COMMANDS = 45
 KILLS = 6
-PAUSE = 1.4  # s
+PAUSE = 0.7  # s
 
 
 @pytest.mark.timeout(120)

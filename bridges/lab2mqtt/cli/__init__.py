@@ -189,9 +189,11 @@ def _add_history_options(command: argparse.ArgumentParser) -> None:
     for option, metavar, text in (
         ("--since", "WHEN", "2h, 30min, 1d, 2026-11-21, 2026-11-21T14:30, 14:30"),
         ("--until", "WHEN", "the same; received before then"),
-        ("--run", "NAME", "only under this reservation, or of this request id"),
     ):
         command.add_argument(option, metavar=metavar, help=text)
+    command.add_argument(
+        "--run", dest="of_run", metavar="NAME", help="only under this reservation, or of this request id"
+    )
     command.add_argument("--limit", type=int, metavar="N", help="the newest N; 100 if nothing else is chosen")
     command.add_argument("--csv", action="store_true", help="all columns, for spreadsheets")
     command.add_argument("--export", type=Path, metavar="FILE", help="write a record for others, as JSON")

@@ -16,11 +16,13 @@ from lab2mqtt.cli.lab import with_lab
 from lab2mqtt.cli.moment import moment
 from lab2mqtt.cli.run_record import check_new, run_record, write_new
 from lab2mqtt.client import Lab, TaskError
+from lab2mqtt.client.lab import myself
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.runtime import ledger_file
 
 PAGE = 200  # commands in one answer
 UNLESS_TOLD = 100  # commands, where nothing says how many are wanted
+_LOOKS = 20  # commands more than wanted, as some are left out
 _EVENTS = 1000  # in one answer
 
 # Answers the parameters of the task ``get_history`` as that task does.
@@ -73,13 +75,13 @@ def history(options: argparse.Namespace) -> int:
             check_new(options.export)
         if options.ledger:
             _refuse_broker(options)
-            return _tell(options, wanted, asyncio.run(_from_file(options, wanted)), "")
+            return _tell(options, wanted, asyncio.run(_from_file(options, wanted)))
     except Misconfigured as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
 
     async def work(lab: Lab) -> int:
-        return _tell(options, wanted, await _from_bridges(lab, options, wanted), lab.issued_by)
+        return _tell(options, wanted, await _from_bridges(lab, options, wanted))
 
     return with_lab(options, work)
 
@@ -93,17 +95,17 @@ def _wanted(options: argparse.Namespace) -> Wanted:
         raise Misconfigured(f"--since {options.since!r} is not before {end}")
     if options.limit is not None and options.limit < 1:
         raise Misconfigured(f"--limit {options.limit} is not 1 or more")
-    if options.run is not None and not 0 < len(options.run) <= wire.MAX_NAME:
+    if options.of_run is not None and not 0 < len(options.of_run) <= wire.MAX_NAME:
         raise Misconfigured(f"--run has 1 to {wire.MAX_NAME} characters: a reservation or a request id")
     if options.csv and options.json:
         raise Misconfigured("--csv and --json: only one of them")
     if options.export and (options.csv or options.json):
         raise Misconfigured("--export writes a form of its own: without --csv and --json")
     chosen = options.export or any(
-        one is not None for one in (options.since, options.until, options.run, options.limit)
+        one is not None for one in (options.since, options.until, options.of_run, options.limit)
     )
     limit = options.limit if chosen else UNLESS_TOLD
-    return Wanted(options.device, since, until, options.run, limit)
+    return Wanted(options.device, since, until, options.of_run, limit)
 
 
 def _refuse_broker(options: argparse.Namespace) -> None:
@@ -112,7 +114,7 @@ def _refuse_broker(options: argparse.Namespace) -> None:
             raise Misconfigured(f"--ledger reads a file, without a broker: leave --{name} out")
 
 
-def _tell(options: argparse.Namespace, wanted: Wanted, found: Found, who: str) -> int:
+def _tell(options: argparse.Namespace, wanted: Wanted, found: Found) -> int:
     """Print what was found, or write it."""
     if options.export:
         record = run_record(
@@ -121,7 +123,7 @@ def _tell(options: argparse.Namespace, wanted: Wanted, found: Found, who: str) -
             found.descriptions,
             asked={**wanted._asdict(), "source": found.source},
             missing=found.missing,
-            who=who or Lab().issued_by,
+            who=myself(),
         )
         write_new(options.export, record)
         print(f"{len(found.commands)} commands are in {options.export}")
@@ -198,7 +200,9 @@ async def _from_file(options: argparse.Namespace, wanted: Wanted) -> Found:
 
             commands, events, more = await _collect(ask, wanted, events=bool(options.export))
     except (sqlite3.Error, OSError) as error:
-        raise Misconfigured(f"--ledger {file}: {ledger_file.told(error, file)}") from error
+        no_ledger = "not a database" in str(error)
+        told = "it is no ledger" if no_ledger else ledger_file.told(error, file)
+        raise Misconfigured(f"--ledger {file}: {told}") from error
     return Found(commands, events, {}, {}, more, f"the ledger {file.name}")
 
 
@@ -236,9 +240,10 @@ async def _pages(
     found: list[dict[str, Any]] = []
     before: dict[str, Any] = {}
     while limit is None or len(found) < limit:
-        size = PAGE if limit is None else min(PAGE, limit - len(found))
+        # Some more: to have looked at the history is no part of it.
+        size = PAGE if limit is None else min(PAGE, limit - len(found) + _LOOKS)
         page = await ask({**parameters, **before, "limit": size})
-        found += page["commands"]
+        found += [row for row in page["commands"] if row["task"] != "get_history"]
         if not page["more"] or not page["commands"]:
             return found, False
         before = {"before": page["commands"][-1]["seq"]}

@@ -41,9 +41,11 @@ def table_of(commands: Sequence[dict[str, Any]]) -> str:
     head = ("when", "device", "task", "who", "took", "outcome")
     rows = [_row(command) for command in commands]
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(5)]
-    for column, most in ((1, 18), (2, 36), (3, 18)):
-        widths[column] = min(widths[column], most)
-    left = WIDTH - sum(widths) - len(_GAP) * 5
+    widths[1], widths[3] = min(widths[1], 18), min(widths[3], 18)
+    # Of what is left, the arguments of a task give way to the reason why it failed.
+    left = WIDTH - len(_GAP) * 5 - widths[0] - widths[1] - widths[3] - widths[4]
+    widths[2] = min(widths[2], max(left - max(len(row[5]) for row in (head, *rows)), left // 2))
+    left -= widths[2]
     lines = []
     for row in (head, *rows):
         cells = [_short(cell, width).ljust(width) for cell, width in zip(row[:5], widths, strict=True)]

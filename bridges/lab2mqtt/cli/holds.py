@@ -15,7 +15,7 @@ def reserve(options: argparse.Namespace) -> int:
         parameters = {"holder": options.holder, "seconds": options.seconds}
         if options.reason:
             parameters["reason"] = options.reason
-        told = await lab[options.device].call("reserve", parameters)
+        told = await lab[options.device].call("reserve", parameters, reservation=options.holder)
         until = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(told["until"]))
         taken = f", taken over from {told['taken_from']}" if told.get("taken_from") else ""
         words = f"{options.device} is reserved by {told['holder']} until {until}{taken}"
@@ -29,7 +29,9 @@ def release(options: argparse.Namespace) -> int:
     """Give a device back."""
 
     async def work(lab: Lab) -> int:
-        told = await lab[options.device].call("release", {"holder": options.holder})
+        told = await lab[options.device].call(
+            "release", {"holder": options.holder}, reservation=options.holder
+        )
         words = f"{options.device} {'is free' if told['released'] else 'was not reserved'}"
         print(json.dumps(told, ensure_ascii=False) if options.json else words)
         return 0

@@ -270,13 +270,14 @@ def forget(options: argparse.Namespace) -> int:
                 f"{name} is online and would be announced again; first take it out of what {bridge} runs"
             )
         known = name in lab.devices
-        # First: entities that are still there would complain of a state that is suddenly empty.
-        await lab.clear([wire.discovery_topic(options.discovery or wire.DEFAULT_DISCOVERY, lab.base, name)])
+        prefix = options.discovery or wire.DEFAULT_DISCOVERY
         kinds = ("description", "status", "state", "command")
-        await lab.clear([wire.device_topic(lab.base, name, kind) for kind in kinds])
         try:
+            # First: entities that are still there would complain of a state that is suddenly empty.
+            await lab.clear([wire.discovery_topic(prefix, lab.base, name)])
+            await lab.clear([wire.device_topic(lab.base, name, kind) for kind in kinds])
             await lab.wait_until(lambda lab: name not in lab.devices, CONFIRM_WITHIN)
-        except TimeoutError:  # a broker refuses in silence
+        except (TimeoutError, BrokerError):  # a broker refuses in silence
             raise Misconfigured(
                 f"the broker keeps {name}: who asks may not speak for it; its bridge may (--config)"
             ) from None

@@ -33,7 +33,7 @@ def moment(option: str, text: str, now: float) -> float:
     if _NUMBER.fullmatch(text):
         if int(text.partition(".")[0]) not in _EPOCH:
             raise Misconfigured(
-                f"{option} {text!r} is no time: seconds since 1970 have ten digits, a time ago a unit ({text}min)"
+                f"{option} {text!r} is no time: seconds since 1970 have ten digits; minutes ago are {text}min"
             )
         return float(text)
     try:

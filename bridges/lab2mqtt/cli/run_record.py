@@ -90,15 +90,9 @@ def _command(row: Mapping[str, Any], description: Mapping[str, Any]) -> dict[str
         if key in _TIMES:
             found[key] = _moment(value)
         elif key == "timeline":
-            found[key] = [
-                {**_moment(step["at"]), **{name: step[name] for name in step if name != "at"}}
-                for step in value
-            ]
+            found[key] = [{**step, **_moment(step["at"])} for step in value]
         elif key == "changed":
-            found[key] = {
-                name: _changed(entities.get(name, {}), before, after)
-                for name, (before, after) in value.items()
-            }
+            found[key] = {name: _changed(entities.get(name, {}), *pair) for name, pair in value.items()}
         else:
             found[key] = value
     if "started_at" in row and "ended_at" in row:

@@ -18,6 +18,7 @@ from lab2mqtt.runtime.address import Broker
 from lab2mqtt.runtime.mqtt import BrokerError, Connection, Message
 
 CONNECT_WITHIN = 10.0  # s
+ONCE_MORE = 1.0  # s, for a broker that did not take us at once
 PATIENCE = 5.0  # s beyond a task's own time until a missing answer is an error
 _LOOK = 1.0  # s between two looks at a call that waits for others
 WATCHED = 10_000  # messages that wait for one who watches
@@ -25,6 +26,11 @@ TASK_TIMEOUT = 30.0  # s, where neither the call nor the description tells one
 
 # Told of a message: device id (or the bridge's, or ``emergency_stop``), kind, message.
 Listener = Callable[[str, str, dict[str, Any]], None]
+
+
+def myself() -> str:
+    """Who commands, unless told: the user and the machine."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 class _Call:
@@ -69,7 +75,7 @@ class Lab:
         self.bridges: dict[str, str] = {}
         self.stop: dict[str, Any] | None = None
         self.base = base
-        self.issued_by = issued_by or f"{getpass.getuser()}@{socket.gethostname()}"
+        self.issued_by = issued_by or myself()
         self.broker = Broker.parse(broker) if isinstance(broker, str) else broker
         self._calls: dict[str, _Call] = {}
         self._heard = asyncio.Event()
@@ -93,6 +99,11 @@ class Lab:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._connect_within or CONNECT_WITHIN):
                 await (self._connection.wait_up() if self._connect_within else self._connection.wait_tried())
+        if not self._connection.up and not self._connect_within:
+            # amqtt drops who comes in the moment in which somebody else subscribes.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ONCE_MORE):
+                    await self._connection.wait_up()
         if not self._connection.up:
             await self.__aexit__(None, None, None)
             raise BrokerError(f"no broker at {self.broker}: {self._connection.complaint or 'no answer'}")
@@ -172,7 +183,7 @@ class Lab:
         if not self._connection.up:
             raise BrokerError(f"no link to {self.broker}")
         self._connection.publish(self._stop_topic, wire.encode(message), retain=True)
-        await self._connection.drained()
+        await self._taken()
 
     async def wait_until(self, test: Callable[["Lab"], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109
         """Wait until a test of this lab is true; it is asked whenever something was heard.
@@ -216,10 +227,22 @@ class Lab:
             self._listeners.remove(listener)
 
     async def clear(self, topics: list[str]) -> None:
-        """Clear retained messages."""
+        """Clear retained messages.
+
+        Raises:
+            BrokerError: The broker does not take it.
+        """
         for topic in topics:
             self._connection.publish(topic, "", retain=True)
-        await self._connection.drained()
+        await self._taken()
+
+    async def _taken(self) -> None:
+        """Wait until the broker has taken what was said; one that hangs or refuses may never say so."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._connection.drained()
+        except TimeoutError:
+            raise BrokerError(f"{self.broker} did not take it within {PATIENCE:g} s") from None
 
     async def _up(self, connection: Connection) -> None:
         # What was known is what was true on the last link; a broker may have come back empty.

@@ -58,6 +58,7 @@ class Claim:
         self._say_starting = say_starting
         self._on_sure = on_sure
         self._asked_at = 0.0
+        self._questions = 0
         self._returned = asyncio.Event()
         self._answered = asyncio.Event()
         self._who: dict[str, Any] = {}
@@ -110,22 +111,31 @@ class Claim:
 
     def hear(self, claim: dict[str, Any]) -> None:
         """Take a question or an answer about this id, as wire.read_claim gives it."""
-        asker = claim.get("asker")
+        if self.lost:
+            return
         if claim["instance"] == self._instance:
-            if not asker:
+            if not claim.get("asker"):
                 self._returned.set()
-        elif asker:
-            in_time = asyncio.get_running_loop().time() - self._asked_at < ANSWER_WITHIN
-            if asker == self._instance and in_time:
-                self._who = claim
-                self.sure, self.lost = False, True
-                self._answered.set()
-        elif self.sure or self._comes_before(claim):
+        elif claim.get("asker") == self._instance:
+            self._hear_answer(claim)
+        elif not claim.get("asker"):
             self._other = self._other or not self.sure
-            self.answer(claim["instance"])
+            if self.sure or self._comes_before(claim):
+                self.answer(claim["instance"], question=claim.get("question"), ran=self._ran)
+            else:
+                self._question()  # it may have come too late to hear the one before
+
+    def _hear_answer(self, answer: dict[str, Any]) -> None:
+        in_time = asyncio.get_running_loop().time() - self._asked_at < ANSWER_WITHIN
+        if not in_time or answer.get("question") != self._questions:
+            return
+        if self._ran and answer.get("ran") is not True:
+            self._question()  # it comes after us, and does not know of us yet
+        elif self.sure:
+            self._begin_to_doubt()
         else:
-            self._other = True
-            self._question()  # it may have come too late to hear our first one
+            self._who, self.lost = answer, True
+            self._answered.set()
 
     def hear_status(self, payload: bytes) -> bool:
         """Take what was said as the bridge's status; gives whether it calls the bridge offline for good."""
@@ -138,9 +148,7 @@ class Claim:
         if status.get("instance") != self._instance and (online or status.get("starting")):
             self._other = True
             if self.sure:
-                _LOGGER.warning("Another process speaks as bridge %s; asking who it is", self._bridge)
-                self.sure = False
-                self._doubt = asyncio.create_task(self._resolve())
+                self._begin_to_doubt()
         return not online and not status.get("starting")
 
     def close(self) -> None:
@@ -149,8 +157,14 @@ class Claim:
             self._doubt.cancel()
             self._doubt = None
 
+    def _begin_to_doubt(self) -> None:
+        _LOGGER.warning("Another process speaks as bridge %s; asking who it is", self._bridge)
+        self.sure = False
+        self._doubt = asyncio.create_task(self._resolve())
+
     async def _resolve(self) -> None:
         """Another spoke although we have the id: one of us hung or was cut off, and only one goes on."""
+        self._other = True
         self._question()
         await self._silence()
         if not self.lost:
@@ -177,8 +191,9 @@ class Claim:
 
     def _question(self) -> None:
         self._asked_at = asyncio.get_running_loop().time()
-        more = {"ran": True} if self._ran else {}
-        self._publish(self.topic, wire.encode(wire.claim(self._instance, **more)))
+        self._questions += 1
+        question = wire.claim(self._instance, question=self._questions, ran=self._ran)
+        self._publish(self.topic, wire.encode(question))
 
     def _comes_before(self, other: dict[str, Any]) -> bool:
         """Of two that ask, the one that ran already goes on, else the smaller: both find the same."""

@@ -13,6 +13,8 @@ from lab2mqtt.runtime.kept import Kept
 
 _LOGGER = logging.getLogger(__name__)
 
+_LAST = 253_402_300_799  # s since the epoch: the year 9999; what lies behind it was never written by us
+
 
 @dataclass(frozen=True)
 class Maintenance:
@@ -56,7 +58,7 @@ class Holds:
         self._maintenance: dict[str, Maintenance] = {}
         try:
             self._load(self._kept.read())
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             _LOGGER.error("%s cannot be read (%s): its devices count as in maintenance", file, error)
             unknown = Maintenance("bridge", "the record of reservations cannot be read", clock())
             self._leases = {}
@@ -113,19 +115,20 @@ class Holds:
             self._maintenance.pop(device_id, None)
         self._keep()
 
-    async def kept(self) -> None:
-        """Wait until all of it would survive a restart, or the disk does not take it."""
-        await self._kept.written()
+    async def kept(self) -> bool:
+        """Wait until all of it would survive a restart, or the disk does not take it; gives which."""
+        return await self._kept.written()
 
     def _load(self, kept: Mapping[str, Any]) -> None:
         now, clock = self._monotonic(), self._clock()
         for device_id, told in kept.get("reservations", {}).items():
-            left = min(float(told["until"]) - clock, lease.LONGEST)  # a clock may have been set meanwhile
+            left = min(_moment(told["until"]) - clock, lease.LONGEST)  # a clock may have been set meanwhile
+            held = Lease(_text(told["holder"]), now + left, _text(told["reason"]))
             if left > 0:
-                self._leases[device_id] = Lease(str(told["holder"]), now + left, str(told["reason"]))
+                self._leases[device_id] = held
         for device_id, told in kept.get("maintenance", {}).items():
             self._maintenance[device_id] = Maintenance(
-                str(told["by"]), str(told["reason"]), float(told["since"])
+                _text(told["by"]), _text(told["reason"]), _moment(told["since"])
             )
 
     def _keep(self) -> None:
@@ -143,3 +146,15 @@ class Holds:
                 },
             }
         )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _moment(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LAST:
+        raise ValueError(f"{value!r} is no moment")
+    return float(value)

@@ -65,10 +65,11 @@ class Kept:
 
     async def written(self) -> bool:
         """Wait until the newest content is written, or could not be; gives which."""
-        if self._last is None:
+        last = self._last  # a newer one may come meanwhile, and is not over then
+        if last is None:
             return True
-        await asyncio.wait([self._last])
-        return self._last.exception() is None
+        await asyncio.wait([last])
+        return last.exception() is None
 
     def _write(self, thread: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()

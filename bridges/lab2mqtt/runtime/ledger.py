@@ -10,6 +10,7 @@ from collections.abc import Callable
 import contextlib
 from dataclasses import dataclass, field
 import logging
+import os
 from pathlib import Path
 import queue
 import sqlite3
@@ -34,6 +35,19 @@ PRUNE_AFTER = 5_000  # writes; a busy day must not outgrow the limit between two
 IN_MEMORY = 32_000_000  # bytes, of a ledger without a file
 
 NOT_OPEN = "it is being opened"
+CLOSED = "the bridge is ending"
+STALLED = f"the disk has not answered for {PATIENCE:g} s; it may be failing, or too much else uses it"
+
+# What a row has done that does not fit, while the file is well.
+ITS_OWN_FAULT = (
+    sqlite3.IntegrityError,
+    sqlite3.ProgrammingError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    ArithmeticError,
+    ValueError,
+    TypeError,
+)
 
 T = TypeVar("T")
 Write = Callable[[sqlite3.Connection], Any]
@@ -49,6 +63,7 @@ class _Job:
     sync: bool
     since: float
     needed: bool = False  # to be written later if it cannot be now
+    patient: bool = False  # told only when it is over, however long that takes
 
 
 @dataclass
@@ -56,7 +71,7 @@ class _Batch:
     """Writes of one transaction, and how it ended."""
 
     jobs: list[_Job]
-    results: list[Any] = field(default_factory=list)
+    results: list[tuple[Any, str]] = field(default_factory=list)
     problem: str = ""
 
 
@@ -98,7 +113,8 @@ class Ledger:
         self._synchronous = ""
         self._found: ledger_file.Found | None = None
         self._past: ledger_file.Found | None = None  # while it can only be read
-        self._is_open = False
+        self._lock: int | None = None
+        self._is_open = self._closed = False
         self._in_order = False
 
     async def open(self) -> None:
@@ -125,6 +141,9 @@ class Ledger:
             in_order: Whether every result has been said, so that the next start need say none again.
         """
         self._in_order = in_order
+        if self._owed and self._is_open:  # maybe there is room by now
+            self._write_owed()
+        self._closed = True
         for timer in self._timers.values():
             timer.cancel()
         if self._thread is None:
@@ -168,8 +187,8 @@ class Ledger:
             self._write_here(write, done)
             return
         job = _Job(write, done, sync, self._loop.time(), needed)
-        if self.problem:
-            self._fail(job, self.problem)
+        if problem := CLOSED if self._closed else self.problem:
+            self._fail(job, problem)
             return
         self._enqueue(job)
 
@@ -199,6 +218,8 @@ class Ledger:
             self._later("stall", PATIENCE, self._look_for_stall)
 
     def _later(self, what: str, seconds: float, call: Callable[[], None]) -> None:
+        if self._closed:
+            return
         if timer := self._timers.get(what):
             timer.cancel()
         self._timers[what] = self._loop.call_later(seconds, call)
@@ -208,14 +229,12 @@ class Ledger:
         if not self._pending:
             return
         oldest = next(iter(self._pending))
-        waited = self._loop.time() - oldest.since
-        if waited >= PATIENCE:
-            text = f"the disk has not answered for {waited:.0f} s"
-            for job in self._pending:
-                if job.done:
-                    job.done(None, text)
+        if self._loop.time() - oldest.since >= PATIENCE:
+            self._has(STALLED)
+            for job in list(self._pending):
+                if job.done and not job.patient:
+                    job.done(None, STALLED)
                     job.done = None  # it is told once, whatever becomes of it
-            self._has(text)
         self._later("stall", PATIENCE / 2, self._look_for_stall)
 
     def _delivered(self, batch: _Batch) -> None:
@@ -228,9 +247,9 @@ class Ledger:
                 self._fail(job, batch.problem)
             return
         self._written += len(batch.jobs)
-        for job, result in zip(batch.jobs, batch.results, strict=True):
+        for job, (result, fault) in zip(batch.jobs, batch.results, strict=True):
             if job.done:
-                job.done(result, "")
+                job.done(result, fault)
         if self._written >= PRUNE_AFTER:
             self._prune()
 
@@ -267,21 +286,27 @@ class Ledger:
         if not self._is_open:  # it was opened after all, later than anybody waited
             self._opened("")
             return
+        self._write_owed()
+
+    def _write_owed(self) -> None:
         owed = list(self._owed)
         self._owed.clear()
 
         def flush(connection: sqlite3.Connection) -> None:
             ledger_file.touch(connection, self._clock())
             for job in owed:
-                job.write(connection)
+                _written(job.write, connection)
 
         def done(_: Any, problem: str) -> None:  # noqa: ANN401
             if problem:
-                self._owed.extendleft(reversed(owed))
+                self._owed = deque((*owed, *self._owed), OWED)
                 self._later("again", AGAIN, self._try_again)
+            elif self._owed:  # more came meanwhile
+                self._write_owed()
+                return
             self._has(problem)
 
-        self._enqueue(_Job(flush, done, True, self._loop.time()))  # noqa: FBT003
+        self._enqueue(_Job(flush, done, sync=True, since=self._loop.time(), patient=True))
 
     def _opened(self, problem: str) -> None:
         if problem or self._found is None:
@@ -330,7 +355,7 @@ class Ledger:
             if jobs:
                 batch = _Batch(jobs)
                 self._transact(batch)
-                if not self._loop.is_closed():
+                with contextlib.suppress(RuntimeError):  # nobody waits for it: the loop has ended
                     self._loop.call_soon_threadsafe(self._delivered, batch)
         if self._connection:
             try:
@@ -339,17 +364,19 @@ class Ledger:
                 self._connection.close()
             except sqlite3.Error as error:
                 _LOGGER.error("The ledger could not be closed in order: %s", error)
+        if self._lock is not None:
+            os.close(self._lock)
 
     def _transact(self, batch: _Batch) -> None:
         connection = self._connection
         try:
             if connection is None:  # the one job that opens it
-                batch.results = [job.write(None) for job in batch.jobs]  # type: ignore[arg-type]
+                batch.results = [(job.write(None), "") for job in batch.jobs]  # type: ignore[arg-type]
                 return
             self._set_synchronous(connection, "FULL" if any(job.sync for job in batch.jobs) else "NORMAL")
             connection.execute("BEGIN IMMEDIATE")
             try:
-                batch.results = [job.write(connection) for job in batch.jobs]
+                batch.results = [_written(job.write, connection) for job in batch.jobs]
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
@@ -369,6 +396,8 @@ class Ledger:
     def _open_file(self) -> None:
         assert self.file  # noqa: S101
         try:
+            if self._lock is None:
+                self._lock = ledger_file.lock(self.file)
             connection = ledger_file.open_file(self.file)
             try:
                 cut_off = self._past.cut_off if self._past else ()
@@ -376,12 +405,23 @@ class Ledger:
             except BaseException:
                 connection.close()
                 raise
+        except BlockingIOError:
+            raise  # what another process has open is not over
         except (sqlite3.Error, OSError):
             with contextlib.suppress(sqlite3.Error, OSError):
                 self._past = self._past or ledger_file.look(self.file, self._clock())
             raise
         self._synchronous = ""
         self._connection, self._found = connection, found
+
+
+def _written(write: Write, connection: sqlite3.Connection) -> tuple[Any, str]:
+    """What a write gave; one that fails by its own fault fails alone, and what it said."""
+    try:
+        return write(connection), ""
+    except ITS_OWN_FAULT as error:
+        _LOGGER.exception("The ledger cannot hold this")
+        return None, f"the ledger cannot hold it: {error}"
 
 
 def _read(file: Path, query: Callable[[sqlite3.Connection], T]) -> T:

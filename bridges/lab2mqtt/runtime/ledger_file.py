@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 import errno
+import fcntl
 import json
+import os
 from pathlib import Path
 import sqlite3
 from typing import Any, NamedTuple
@@ -116,6 +118,26 @@ def open_memory() -> sqlite3.Connection:
     return connection
 
 
+def lock(file: Path) -> int:
+    """Keep other processes from writing a ledger, for as long as this one lives.
+
+    Returns:
+        What to close. SQLite's own locks are held for one transaction each, so that others may read.
+
+    Raises:
+        BlockingIOError: Another process writes it.
+        OSError: Its folder cannot be written.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
 def open_file(file: Path) -> sqlite3.Connection:
     """Open a ledger for writing, and make it where there is none.
 
@@ -141,7 +163,9 @@ def open_file(file: Path) -> sqlite3.Connection:
 
 def _check_form(version: int) -> None:
     if version != SCHEMA:
-        raise sqlite3.NotSupportedError(f"it has form {version}, this lab2mqtt knows form {SCHEMA}")
+        raise sqlite3.NotSupportedError(
+            f"it has form {version}, this lab2mqtt knows form {SCHEMA}; install the one that wrote it"
+        )
 
 
 def open_to_read(file: Path) -> sqlite3.Connection:
@@ -153,18 +177,36 @@ def open_to_read(file: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro", uri=True, timeout=LOCKED_FOR)
 
 
+# What SQLite or the system says, and what somebody can do.
+_MEANINGS: tuple[tuple[tuple[str | int, ...], str], ...] = (
+    (
+        (errno.EWOULDBLOCK,),
+        "{name} is in use by another process; end one of the two, or give each its own state folder",
+    ),
+    (("disk is full", errno.ENOSPC, errno.EDQUOT), "the disk is full: {name} needs room"),
+    (("readonly", errno.EROFS), "{name} cannot be written: it or its folder is read-only"),
+    (
+        ("malformed", "not a database"),
+        "{name} is damaged ({text}); restore it, or move it away and lose the memory of what was done",
+    ),
+    (("locked",), "{name} is locked by another process; end that one, or wait until it is done"),
+    (("unable to open",), "{name} cannot be opened; it must be a file that the bridge's user may write"),
+    (("I/O error",), "{name}: the disk failed ({text}); look at its room, its limits and its health"),
+    (
+        (errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR),
+        "the folder of {name} cannot be used ({text}); the bridge's user must be able to write there",
+    ),
+)
+
+
 def told(error: Exception, file: Path | None) -> str:
     """An error in words: what is wrong, and what somebody can do."""
     name = file.name if file else "the ledger"
-    text = str(error)
-    if "disk is full" in text or getattr(error, "errno", 0) == errno.ENOSPC:
-        return f"the disk is full: {name} needs room"
-    if "readonly" in text or getattr(error, "errno", 0) == errno.EROFS:
-        return f"{name} cannot be written: its folder is read-only"
-    if "malformed" in text or "not a database" in text:
-        return f"{name} is damaged ({text}); restore it, or move it away and lose the memory of what was done"
-    if "locked" in text:
-        return f"{name} is locked by another process"
+    text = getattr(error, "strerror", None) or str(error)
+    signs = (text, getattr(error, "errno", None))
+    for meant, words in _MEANINGS:
+        if any(sign in text if isinstance(sign, str) else sign in signs for sign in meant):
+            return words.format(name=name, text=text)
     return f"{name}: {text}"
 
 
@@ -278,7 +320,7 @@ def take(connection: sqlite3.Connection, taken: tuple[object, ...]) -> Known | N
 def settle(
     connection: sqlite3.Connection, taken: tuple[object, ...], settled: tuple[object, ...]
 ) -> Known | None:
-    """Note the one result of a command, whether it was noted before or not; gives an older one, which stands."""
+    """Note the one result of a command, noted before or not; gives an older one, which stands."""
     if connection.execute(_SETTLE, taken + settled).rowcount:
         return None
     return known(connection, str(taken[0]), str(taken[1]))

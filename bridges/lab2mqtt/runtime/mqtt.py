@@ -140,7 +140,7 @@ class Link(aiomqtt.Client):
     def send(self, topic: str, payload: str | bytes, qos: int, *, retain: bool, later: bool = True) -> None:
         """Publish without waiting; what is lost with the link and worth it later is ``unacknowledged``."""
         info = self._client.publish(topic, payload, qos, retain)
-        if qos and not info.is_published():
+        if qos and (info.rc or not info.is_published()):  # a code: paho knows of the loss, and we not yet
             self._unacknowledged[info.mid] = (topic, payload) if later and not retain else None
             self._all_acknowledged.clear()
 
@@ -182,6 +182,7 @@ class Link(aiomqtt.Client):
         if not self._connected.done():  # dropped before it took us: aiomqtt would wait for its time-out
             why = tls.closed(getattr(self._sock, "broken", None), self._broker, greeted=False)
             self._connected.set_exception(aiomqtt.MqttError(why))
+            self._connected.exception()  # else asyncio complains where we end before anybody asks
             return
         super()._on_disconnect(*told)
 

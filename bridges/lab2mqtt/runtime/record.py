@@ -116,7 +116,7 @@ class Record:
             json.dumps(command["parameters"]),
             command["issued_by"],
             command["reservation"],
-            command["timestamp"],
+            None if command["timestamp"] is None else float(command["timestamp"]),
             entry.received_at,
             __version__,
         )

@@ -80,9 +80,9 @@ class Latches:
         if self._devices.pop(device_id, None):
             self._keep()
 
-    async def kept(self) -> None:
-        """Wait until the latches would survive a restart, or the disk does not take them."""
-        await self._kept.written()
+    async def kept(self) -> bool:
+        """Wait until the latches would survive a restart, or the disk does not take them; gives which."""
+        return await self._kept.written()
 
     def _keep(self) -> None:
         self._kept.write_soon({"lab": self._lab, "devices": self._devices})

@@ -225,3 +225,40 @@ def test_a_memory_that_cannot_be_read_does_not_hinder(
         assert hub.topics == [TOPIC]
 
     run_in_no_time(work())
+
+
+def test_what_another_bridge_announces_is_not_withdrawn(tmp_path: Path) -> None:
+    """A device that moved to another bridge is that one's, and is forgotten here."""
+
+    async def work() -> None:
+        first = announcer(Hub(), tmp_path / "announced.json")
+        first.describe(sink())
+        first.close()
+        hub = Hub()
+        second = announcer(hub, tmp_path / "announced.json")
+        assert list(second.remembered) == ["sink"]
+        second.withdraw([], others=["sink"])
+        second.close()
+        assert hub.said == []
+        third = announcer(hub, tmp_path / "announced.json")
+        third.withdraw([])
+        assert hub.said == []
+
+    run_in_no_time(work())
+
+
+def test_a_device_that_falls_silent_is_announced_no_more() -> None:
+    """Neither by the announcement that was put off, nor when a hub is born."""
+
+    async def work() -> None:
+        hub = Hub()
+        one = announcer(hub)
+        one.describe(sink())
+        one.describe(without(sink(), next(iter(sink()["entities"]))))  # put off
+        said = list(hub.said)
+        one.hush("sink")
+        one.again()
+        await asyncio.sleep(APART + JITTER)
+        assert hub.said == said
+
+    run_in_no_time(work())
