@@ -223,6 +223,17 @@ class KitchenSinkDriver:
         """Return what JSON cannot hold."""
         return {"it": object()}
 
+    def overflow(self, letters: Annotated[int, Range(0, 10_000_000)], fails: bool = False) -> str:  # noqa: FBT001, FBT002
+        """Say far too much.
+
+        Args:
+            letters: How much.
+            fails: As an error.
+        """
+        if fails:
+            raise Fault("ä" * letters)
+        return "ä" * letters
+
     async def drip(self) -> None:
         """Wait for something that is cancelled meanwhile, as a library does whose connection closes."""
         gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -344,6 +355,7 @@ DEVICE: Device[Snapshot] = Device(
         Task("rinse"),
         Task("explode"),
         Task("conjure"),
+        Task("overflow"),
         Task("drip"),
         Task("fill", effect="move", timeout=Setting("longest_fill")),
         Task("soak", effect="move"),

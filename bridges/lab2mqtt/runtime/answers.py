@@ -9,6 +9,7 @@ from typing import Any
 from lab2mqtt import wire
 from lab2mqtt.core.errors import LabError, Refused
 from lab2mqtt.core.house import TASK_FAILED, TASK_SUCCEEDED
+from lab2mqtt.runtime.fitting import shortened, too_long
 from lab2mqtt.runtime.ledger_file import Known
 from lab2mqtt.runtime.presence import Presence
 from lab2mqtt.runtime.record import Record
@@ -162,10 +163,14 @@ class Answers:
         if error is None:
             message = wire.success(command["request_id"], command["task"], result, int(self._clock()))
             try:
-                return message, wire.encode(message)
+                text = wire.encode(message)
             except wire.WireError as unfit:
-                text = f"{command['task']} was done, but returned what JSON cannot hold: {unfit.message}"
-                error = LabError(text)
+                why = f"returned what JSON cannot hold: {unfit.message}"
+            else:
+                if not (why := too_long(text)):
+                    return message, text
+                why = f"what it returned has {why}"
+            error = LabError(f"{command['task']} was done, but {why}")
         message = self._failure(command, error)
         return message, wire.encode(message)
 
@@ -177,4 +182,5 @@ class Answers:
         else:
             _LOGGER.error("%s: %s failed", self._name, command["task"], exc_info=error)
             text = f"{type(error).__name__}: {text}"
-        return wire.failure(command["request_id"], command["task"], code, text, int(self._clock()))
+        now = int(self._clock())
+        return wire.failure(command["request_id"], command["task"], code, shortened(text), now)

@@ -1,7 +1,5 @@
 """Files and drivers that say too much: refused or cut, in words, and nothing breaks."""
 
-import json
-import logging
 from pathlib import Path
 import time
 
@@ -11,7 +9,7 @@ from lab2mqtt import wire
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.runtime import kept, yaml_file
 from lab2mqtt.runtime.config import MOST_DEVICES, load
-from lab2mqtt.runtime.fitting import TEXT, encoded
+from lab2mqtt.runtime.fitting import encoded
 from lab2mqtt.runtime.kept import Kept
 from lab2mqtt.runtime.stop import Latches
 
@@ -85,37 +83,6 @@ def test_a_kept_file_that_is_too_large(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at most"):
         Kept(file).read()
     assert Latches(file, "stop").of("device")
-
-
-def test_a_result_that_is_too_long_becomes_an_error_that_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    """The command has an answer all the same, and the log names the topic."""
-    result = wire.success("1", "scan", {"spectrum": "ä" * wire.MAX_MESSAGE}, 1)
-    with caplog.at_level(logging.ERROR):
-        text = encoded("lab/x/result", result)
-    assert text is not None
-    told = wire.read_result(text.encode())
-    assert told["error_code"] == "device_error"
-    size = len(wire.encode(result).encode())
-    assert size > 2 * wire.MAX_MESSAGE
-    assert told["error"] == (
-        f"scan was done, but what it returned has {size} bytes; at most {wire.MAX_MESSAGE} are allowed"
-    )
-    assert "lab/x/result" in caplog.text
-
-
-def test_a_result_that_just_fits_is_said_as_it_is() -> None:
-    """To the byte."""
-    frame = len(wire.encode(wire.success("1", "scan", "", 1)))
-    result = wire.success("1", "scan", "x" * (wire.MAX_MESSAGE - frame), 1)
-    assert encoded("t", result) == wire.encode(result)
-    result = wire.success("1", "scan", "x" * (wire.MAX_MESSAGE - frame + 1), 1)
-    assert json.loads(encoded("t", result) or "")["status"] == "error"
-
-
-def test_an_error_of_a_driver_is_cut() -> None:
-    """And tells how long it was."""
-    text = encoded("t", wire.failure("1", "scan", "device_error", "x" * 10_000_000, 1))
-    assert json.loads(text or "")["error"] == "x" * TEXT + "… (10000000 characters)"
 
 
 def test_a_state_that_is_too_long_is_not_said(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from tests.unit.kitchen_sink import DEVICE, KitchenSinkDriver, make_config
+from tests.unit.kitchen_sink import KitchenSinkDriver, make_config
 
 from lab2mqtt import wire
 from lab2mqtt.runtime import (
@@ -16,6 +16,7 @@ from lab2mqtt.runtime import (
     running as running_module,
     worker as worker_module,
 )
+from lab2mqtt.runtime.fitting import TEXT
 from lab2mqtt.runtime.holds import Holds
 from lab2mqtt.runtime.ledger import Ledger
 from lab2mqtt.runtime.others import Others
@@ -289,6 +290,26 @@ async def test_a_result_that_json_cannot_hold_is_an_error_that_says_what_was_don
     assert result["error_code"] == "device_error"
     assert "was done" in result["error"]
     assert "object" in result["error"]
+
+
+async def test_a_result_that_is_too_long_is_an_error_that_says_so(bench: Bench) -> None:
+    """The command has an answer all the same; one that just fits is said as it is."""
+    frame = len(wire.encode(await bench.call("overflow", {"letters": 0}, request_id="length")).encode())
+    most = (wire.MAX_MESSAGE - frame) // 2
+    fits = await bench.call("overflow", {"letters": most}, request_id="fits--")
+    assert fits["result"] == "ä" * most
+    result = await bench.call("overflow", {"letters": most + 1}, request_id="excess")
+    size = frame + 2 * (most + 1)
+    assert result["error_code"] == "device_error"
+    assert result["error"] == (
+        f"overflow was done, but what it returned has {size} bytes; at most {wire.MAX_MESSAGE} are allowed"
+    )
+
+
+async def test_an_error_of_a_driver_is_cut(bench: Bench) -> None:
+    """And tells how long it was."""
+    result = await bench.call("overflow", {"letters": 10_000_000, "fails": True})
+    assert result["error"] == "ä" * TEXT + "… (10000000 characters)"
 
 
 async def test_a_coroutine_that_is_dropped_inside_the_driver_is_answered_too(bench: Bench) -> None:
