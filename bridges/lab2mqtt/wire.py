@@ -445,8 +445,9 @@ read_bridge_status = read_status
 def claim(instance: str, **more: object) -> "dict[str, object]":
     """The question whether somebody else runs a bridge, or whether it lives.
 
-    With ``ran`` a process of the same bridge tells that it was online before. Another bridge tells its id as
-    ``bridge``, its ``uptime_s``, the ``devices`` that it asks about, and by ``speaks`` that it has them.
+    A process of the same bridge counts its questions in ``question`` and tells by ``ran`` that it was online.
+    Another bridge tells its id as ``bridge``, its ``uptime_s``, the ``devices`` that it asks about, and by
+    ``speaks`` that it has them.
     """
     told: dict[str, object] = {"instance": instance}
     told.update(more)
@@ -454,7 +455,7 @@ def claim(instance: str, **more: object) -> "dict[str, object]":
 
 
 def claim_answer(instance: str, asker: str, **who: object) -> "dict[str, object]":
-    """The answer of the one who does; with ``yields``, the devices that it leaves to the asker."""
+    """The answer of the one who does: to which ``question``, or what it ``yields`` to another bridge."""
     told: dict[str, object] = {"instance": instance, "asker": asker}
     told.update(who)
     return told

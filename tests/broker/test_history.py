@@ -193,10 +193,8 @@ def test_a_device_that_cannot_be_asked_is_told(
 ) -> None:
     """On stderr and by the exit code; the others are shown all the same."""
     other = another_bench()
-    other.base = bench.base
-    other.configure()
     text = other.config.read_text().replace(f"{DEVICE}:", "lonely:")
-    other.config.write_text(text)
+    other.config.write_text(text.replace(f"base: {other.base}", f"base: {bench.base}"))
     other.bridge.start()
     bench.wait_for(bench.topic("status", "lonely"), lambda told: told and told["status"] == "online")
     other.bridge.kill()

@@ -76,7 +76,6 @@ class Client:
 
     def __init__(self, seed: str, device: str, book: Book, pace: Pace, quota: int) -> None:
         self.device = device
-        self.unanswered: list[Command] = []
         self._dice = random.Random(f"{seed}/{device}")  # noqa: S311 - a seed
         self._book = book
         self._pace = pace
@@ -137,4 +136,3 @@ class Client:
             if self._book.wait(lambda: bool(command.answers), _ANSWER_WITHIN * self._dice.uniform(0.5, 1)):
                 return
             self._book.send(command)
-        self.unanswered.append(command)

@@ -121,13 +121,17 @@ class Faults:
         self._end(bridge, action.lasts)
 
     def _end(self, bridge: Bridge, lasts: float) -> None:
-        if since := self._full_since.get(bridge.name):
-            devices = frozenset(one.device for one in bridge.devices)
-            self.forgotten.append(Forgotten(devices, since, time.monotonic()))
-            self.note(f"{bridge.name} is killed before it could write what it owes")
+        self._forget(bridge)
         bridge.kill()
         self.kills += 1
         self._later(lasts, f"{bridge.name} starts", lambda: self._start(bridge))
+
+    def _forget(self, bridge: Bridge) -> None:
+        """Note what it takes with it, if it could not be written."""
+        if since := self._full_since.get(bridge.name):
+            devices = frozenset(one.device for one in bridge.devices)
+            self.forgotten.append(Forgotten(devices, since, time.monotonic()))
+            self.note(f"{bridge.name} ends before it could write what it owes")
 
     def _start(self, bridge: Bridge) -> None:
         if bridge.pid is None:
@@ -174,6 +178,7 @@ class Faults:
     def _restart_bridge(self, action: Action) -> None:
         """End it in order, as an update does."""
         bridge = self._bridges[action.target]
+        self._forget(bridge)
         bridge.terminate()
         self._later(action.lasts, f"{bridge.name} starts", lambda: self._start(bridge))
 

@@ -24,7 +24,7 @@ RIG = Path(__file__).with_name("rig")
 SPEED = 150  # 206 °/s
 READY_WITHIN = 15.0  # s
 _OF_A_POOL = re.compile(r"_\d+$")
-_UNLIMITED = resource.RLIM_INFINITY
+_LONGEST = resource.getrlimit(resource.RLIMIT_FSIZE)[1]  # that may be asked for; mostly without limit
 
 
 class Census(NamedTuple):
@@ -131,7 +131,7 @@ class Bridge:
         clock.write_bytes(bytes(8))
         with clock.open("r+b") as opened:
             self._clock = mmap.mmap(opened.fileno(), 8)
-        self._longest_file = _UNLIMITED
+        self._longest_file = _LONGEST
         self._process: child.Child | None = None
 
     @property
@@ -189,7 +189,7 @@ class Bridge:
     @property
     def disk_is_full(self) -> bool:
         """Whether some of its files cannot become longer."""
-        return self._longest_file != _UNLIMITED
+        return self._longest_file != _LONGEST
 
     def fill_disk(self, most: int | None) -> None:
         """Let no file of it become longer than so many bytes, or as long as it likes.
@@ -197,13 +197,13 @@ class Bridge:
         A small file system takes root to mount. A limit to the length of files does not, and to a program it
         is much the same: a write fails that should not. (The error is EFBIG, not ENOSPC.)
         """
-        self._longest_file = _UNLIMITED if most is None else most
+        self._longest_file = _LONGEST if most is None else most
         self._limit()
 
     def _limit(self) -> None:
         if pid := self.pid:
             with contextlib.suppress(ProcessLookupError):
-                resource.prlimit(pid, resource.RLIMIT_FSIZE, (self._longest_file, _UNLIMITED))
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (self._longest_file, _LONGEST))
 
     def shift_clock(self, seconds: float) -> None:
         """Set its wall clock wrong by so much from now on, in this life and the next."""

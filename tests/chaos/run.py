@@ -15,7 +15,7 @@ from typing import Self
 from tests.broker.brokers import Amqtt, Broker
 from tests.chaos.accounting import KINDS, UNANSWERED, Account, Wrong, settle
 from tests.chaos.book import Book
-from tests.chaos.clients import Client, Pace
+from tests.chaos.clients import PULSES, Client, Pace
 from tests.chaos.faults import Faults
 from tests.chaos.plan import PAUSE, plan
 from tests.chaos.processes import Bridge, Census, Instrument
@@ -309,7 +309,7 @@ def main() -> int:
     """``script/chaos``."""
     parser = argparse.ArgumentParser(
         prog="script/chaos",
-        description="Break everything for a quarter of an hour, and count motions against commands.",
+        description="Break everything for some ten minutes, and count motions against commands.",
     )
     parser.add_argument("--seed", help="to repeat a run: the same faults in the same order")
     parser.add_argument("--commands", type=int, default=1000)
@@ -319,6 +319,11 @@ def main() -> int:
         "--keep", type=Path, metavar="FOLDER", help="where logs, ledgers and journals are left"
     )
     options = parser.parse_args()
+    devices = sum(map(len, LARGE.values()))
+    if not devices <= options.commands <= devices * (PULSES - 1):
+        parser.error(f"--commands {options.commands} is not {devices} to {devices * (PULSES - 1)}")
+    if options.kills < 1:
+        parser.error(f"--kills {options.kills} is not 1 or more")
     seed = options.seed or secrets.token_hex(4)
     print(f"seed {seed}, {options.broker}", flush=True)  # noqa: T201
     with contextlib.ExitStack() as stack:

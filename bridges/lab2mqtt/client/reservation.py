@@ -75,6 +75,7 @@ class Reservation:
             if not reason:
                 raise Reserved(self._told_namesake(self._device.state))
             await self._call("release")  # so that the other one sees it go
+            self._namesake = False  # whoever took it before that has lost it
         more = {"reason": reason} if reason else {}
         sent = _now()
         try:

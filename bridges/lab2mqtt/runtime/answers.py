@@ -124,17 +124,26 @@ class Answers:
         def say(known: Known | None) -> None:
             if known:
                 self.answer_known(command, known)
-                said.set_result(None)
+                if not said.done():
+                    said.set_result(None)
                 return
             if tell:
                 more = {key: message[key] for key in ("error", "error_code") if failed}
                 about = {"task": command["task"], "request_id": command["request_id"]}
                 self.event(TASK_FAILED if failed else TASK_SUCCEEDED, **about, **more)
             self._say("result", text)
-            said.set_result(None)
+            if not said.done():
+                said.set_result(None)
 
         self._record.settle(command, message, text, self._presence.state, self._presence.sw_version, say)
         return said
+
+    def give(self, command: dict[str, Any], result: object) -> None:
+        """Answer a command that leaves no trace; sent again, it is done again."""
+        self.done += 1
+        self._record.forget(command)
+        _, text = self._outcome(command, result, None)
+        self._say("result", text)
 
     def progress(self, command: dict[str, Any], percent: float | None, message: str) -> None:
         """Tell how far a task is, not too often."""

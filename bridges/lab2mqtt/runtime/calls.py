@@ -43,6 +43,8 @@ class Calls:
         if takes_run and run:
             arguments = {**arguments, takes_run: run}
         if is_coroutine:
+            if run:
+                run.check()  # a stop that came first must not be followed by the motion
             return await self._unless_dropped(method(**arguments), name)
 
         def work() -> object:

@@ -134,8 +134,9 @@ class Claim:
         elif self.sure:
             self._begin_to_doubt()
         else:
-            self._who, self.lost = answer, True
+            self._who, self.lost, self._other = answer, True, True
             self._answered.set()
+            self._returned.set()
 
     def hear_status(self, payload: bytes) -> bool:
         """Take what was said as the bridge's status; gives whether it calls the bridge offline for good."""

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from lab2mqtt import __version__
 from lab2mqtt.core.errors import LabError
-from lab2mqtt.runtime import ledger_file
+from lab2mqtt.runtime import ledger_file, ledger_room
 from lab2mqtt.runtime.keep import Keep
 
 _LOGGER = logging.getLogger(__name__)
@@ -199,7 +199,7 @@ class Ledger:
         self._written += 1
         if self._written >= PRUNE_AFTER:
             self._written = 0
-            while ledger_file.prune(connection, 0.0, IN_MEMORY):
+            while ledger_room.prune(connection, 0.0, IN_MEMORY):
                 pass
         if done:
             done(result, "")
@@ -334,7 +334,7 @@ class Ledger:
 
         self._later("prune", PRUNE_EVERY, self._prune)
         limit = int(self._keep.megabytes * 1_000_000)
-        self.submit(lambda connection: ledger_file.prune(connection, oldest, limit), more)
+        self.submit(lambda connection: ledger_room.prune(connection, oldest, limit), more)
 
     # In the thread of the ledger
 

@@ -17,8 +17,6 @@ KEPT_AT_MOST = 10_000  # ids of a device that are known without asking the file
 KNOWN_FOR = 86_400.0  # s, the same
 AGAIN_FOR = 60.0  # s before a crash whose results are said again
 LOCKED_FOR = 1.0  # s to wait for another process, such as one that makes a copy
-PRUNE_AT_ONCE = 500
-FREED_AT_ONCE = 2_000  # pages given back to the disk in one go
 
 _TABLES = f"""
 PRAGMA auto_vacuum = INCREMENTAL;
@@ -350,41 +348,6 @@ def touch(connection: sqlite3.Connection, now: float) -> None:
 def end(connection: sqlite3.Connection, now: float) -> None:
     """Note that the bridge ended in order: everything was said."""
     connection.execute("UPDATE runs SET ended_at = ? WHERE seq = (SELECT max(seq) FROM runs)", (now,))
-
-
-def prune(connection: sqlite3.Connection, oldest: float, limit: int) -> bool:
-    """Forget a few of the oldest rows where there are too many; gives whether there is more to forget.
-
-    Args:
-        connection: The ledger.
-        oldest: What came before, in seconds since the epoch, goes.
-        limit: Bytes that it may use.
-    """
-    gone = 0
-    for table, column in (("commands", "received_at"), ("events", "at")):
-        gone += connection.execute(
-            f"DELETE FROM {table} WHERE seq IN"  # noqa: S608
-            f" (SELECT seq FROM {table} WHERE {column} < ? ORDER BY {column} LIMIT ?)",
-            (oldest, PRUNE_AT_ONCE),
-        ).rowcount
-    if not gone and size(connection) > limit:
-        for table, answered in (("commands", "WHERE result IS NOT NULL"), ("events", "")):
-            gone += connection.execute(
-                f"DELETE FROM {table} WHERE seq IN"  # noqa: S608
-                f" (SELECT seq FROM {table} {answered} ORDER BY seq LIMIT ?)",
-                (PRUNE_AT_ONCE,),
-            ).rowcount
-    connection.execute(f"PRAGMA incremental_vacuum({FREED_AT_ONCE})").fetchall()
-    return gone > 0
-
-
-def size(connection: sqlite3.Connection) -> int:
-    """Bytes in use."""
-    pages, free, page = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("page_count", "freelist_count", "page_size")
-    )
-    return int((pages - free) * page)
 
 
 # Reading

@@ -220,6 +220,10 @@ class Record:
             lambda connection: ledger_file.settle(connection, taken, settled), done, needed=True
         )
 
+    def forget(self, command: dict[str, Any]) -> None:
+        """It was answered, and is worth no record."""
+        del self._entries[command["request_id"]]
+
     def drop(self, command: dict[str, Any]) -> None:
         """It turned out to be known already: the ledger has its result."""
         request_id = command["request_id"]

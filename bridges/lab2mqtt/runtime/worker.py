@@ -12,7 +12,7 @@ from lab2mqtt.core.errors import Cancelled, EmergencyStopped, LabError, Refused
 from lab2mqtt.core.house import RESERVATION_ENDED, RESET, TAKEN_OVER
 from lab2mqtt.core.lease import Held, Lease
 from lab2mqtt.core.words import near
-from lab2mqtt.runtime import ledger_file
+from lab2mqtt.runtime import history
 from lab2mqtt.runtime.answers import Answers
 from lab2mqtt.runtime.calls import Calls
 from lab2mqtt.runtime.config import DeviceConfig
@@ -27,8 +27,6 @@ from lab2mqtt.runtime.running import GRACE
 from lab2mqtt.runtime.say import Say
 from lab2mqtt.runtime.stop import told
 from lab2mqtt.runtime.stopping import Stopping
-
-HISTORY_AT_MOST = 512_000  # bytes of one answer; whoever wants more asks for what came before
 
 
 class Worker:
@@ -212,13 +210,16 @@ class Worker:
             case "resume":
                 result = self._execution.pause(paused=False, reservation=command["reservation"])
             case "get_history":
-                self._answer(command, self._history(arguments))
+                # Not on the record: each answer would hold all that were given before.
+                self._answer(command, history.page(self._ledger, self._name, arguments), record=False)
                 return
             case "reset_emergency_stop":
                 self._answer(command, self._reset())
                 return
             case "reserve":
-                self._answer(command, self._kept(self._reserve(command, arguments)))
+                answer = self._reserve(command, arguments)
+                # A script that renews every minute would be most of the record.
+                self._answer(command, self._kept(answer), record="renewed" not in answer)
                 return
             case "release":
                 self._answer(command, self._kept(self._release(arguments["holder"])))
@@ -228,8 +229,10 @@ class Worker:
                 return
         self._answers.settle(command, result=result, tell=True)
 
-    def _answer(self, command: dict[str, Any], work: Coroutine[Any, Any, object]) -> None:
-        """Answer with what a coroutine gives."""
+    def _answer(
+        self, command: dict[str, Any], work: Coroutine[Any, Any, object], *, record: bool = True
+    ) -> None:
+        """Answer with what a coroutine gives; ``record`` tells people and the ledger of it."""
 
         async def answer() -> None:
             try:
@@ -237,7 +240,10 @@ class Worker:
             except LabError as error:
                 await self._answers.settle(command, error=error, tell=True)
             else:
-                await self._answers.settle(command, result=result, tell=command["task"] != "get_history")
+                if record:
+                    await self._answers.settle(command, result=result, tell=True)
+                else:
+                    self._answers.give(command, result)
 
         self._execution.spawn(answer())
 
@@ -247,24 +253,6 @@ class Worker:
             async with asyncio.timeout(GRACE):
                 await self._holds.kept()
         return result
-
-    async def _history(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        limit = arguments.get("limit", 100)
-        query = ledger_file.Query(**{**arguments, "device": self._name, "limit": limit + 1})
-        commands, events = await self._ledger.read(
-            lambda connection: (
-                ledger_file.commands(connection, query),
-                ledger_file.events(connection, query) if query.request_id is None else [],
-            )
-        )
-        told: list[dict[str, Any]] = []
-        size = 0
-        for one in commands[:limit]:
-            size += len(wire.encode(one))
-            if told and size > HISTORY_AT_MOST:
-                break
-            told.append(one)
-        return {"commands": told, "events": events[:limit], "more": len(told) < len(commands)}
 
     def _reserve(self, command: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
         holder, seconds, reason = arguments["holder"], arguments["seconds"], arguments.get("reason", "")
@@ -279,7 +267,9 @@ class Worker:
             self._answers.event(TAKEN_OVER, holder=holder, taken_from=taken_from, reason=reason, by=by)
         self._await_end_of_reservation()
         self._presence.say_changes()
-        more = {"taken_from": taken_from} if taken_from else {}
+        more: dict[str, Any] = {"taken_from": taken_from} if taken_from else {}
+        if before and before.holder == holder:
+            more["renewed"] = True
         return {"holder": holder, "until": round(self._holds.until(lease), 3), **more}
 
     def _release(self, holder: str) -> dict[str, Any]:

@@ -1,0 +1,59 @@
+"""The task ``get_history``: what became of a device's commands, in answers that anybody can read."""
+
+import json
+from typing import Any
+
+from lab2mqtt import wire
+from lab2mqtt.runtime import ledger_file
+from lab2mqtt.runtime.ledger import Ledger
+
+AT_MOST = 512_000  # bytes of one answer; whoever wants more asks for what came before
+
+Row = dict[str, Any]
+
+
+async def page(ledger: Ledger, device_id: str, arguments: dict[str, Any]) -> Row:
+    """One answer: ``commands`` and ``events``, newest first, and whether there are ``more`` commands.
+
+    Events are told with the first answer to a question, not with those that go on ``before`` a command.
+
+    Args:
+        ledger: Where it stands.
+        device_id: Whose.
+        arguments: Of the task.
+
+    Raises:
+        LabError: The ledger cannot be read.
+    """
+    limit: int = arguments.get("limit", 100)
+    query = ledger_file.Query(**{**arguments, "device": device_id, "limit": limit + 1})
+    first = query.before is None and query.request_id is None
+    commands, events = await ledger.read(
+        lambda connection: (
+            ledger_file.commands(connection, query),
+            ledger_file.events(connection, query) if first else [],
+        )
+    )
+    told, size = _fitting(commands[:limit], 0)
+    happened, _ = _fitting(events[:limit], size)
+    return {"commands": told, "events": happened, "more": len(told) < len(commands)}
+
+
+def _fitting(rows: list[Row], size: int) -> tuple[list[Row], int]:
+    """As many as one answer takes, but one at the least, and how long they are."""
+    found: list[Row] = []
+    for row in map(_shallow, rows):
+        size += len(wire.encode(row))
+        if found and size > AT_MOST:
+            break
+        found.append(row)
+    return found, size
+
+
+def _shallow(row: Row) -> Row:
+    """A row that is nested no deeper than an answer may be; what is, is given as its text."""
+    try:
+        wire.encode({"result": {"commands": [row]}})
+    except wire.WireError:
+        return {key: json.dumps(value) if isinstance(value, dict | list) else value for key, value in row.items()}
+    return row
