@@ -93,8 +93,7 @@ class Bridge:
         self._lab_stop = LabStop(
             stop_topics, self._latches, self.workers, self._inbox, self._retain, self._drop, clock
         )
-        self._born: asyncio.TimerHandle | None = None
-        self._born_again = False
+        self._born_at = float("-inf")
         self._routes: dict[str, Callable[[Message], None]] = {self._birth_topic: self._hub_born}
         for device_id in self._devices:
             topic = wire.device_topic(base, device_id, "command")
@@ -374,21 +373,13 @@ class Bridge:
             self._claim.answer(claim["instance"], **self._speakers.answer_to(claim))
 
     def _hub_born(self, message: Message) -> None:
-        if message.payload != wire.ONLINE.encode():
-            return
+        now = time.monotonic()
+        if message.payload != wire.ONLINE.encode() or now - self._born_at < BIRTHS_APART:
+            return  # what is retained is there for whoever comes so soon after another
+        self._born_at = now
         self._announcer.again()
-        if self._born:
-            self._born_again = True  # said once for all that come within a moment
-            return
         for worker in self.workers.values():
             worker.say_everything()
-        self._born = asyncio.get_running_loop().call_later(BIRTHS_APART, self._after_birth)
-
-    def _after_birth(self) -> None:
-        self._born = None
-        if self._born_again:
-            self._born_again = False
-            self._hub_born(Message(self._birth_topic, wire.ONLINE.encode(), retained=False))
 
     def _drop(self, topic: str, why: str) -> None:
         """Count what nobody can be answered for, and log it without filling the disk."""

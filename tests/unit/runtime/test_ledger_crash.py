@@ -66,9 +66,10 @@ def kill_somewhen(writer: Writer, pid: int, dice: random.Random) -> list[list[st
         os.kill(pid, signal.SIGKILL)
     for words in writer.heard():
         told.append(words)
-        after -= words[0] != "said"
-        if after == 0:
-            os.kill(pid, signal.SIGKILL)
+        if words[0] != "said":
+            after -= 1
+            if after == 0:
+                os.kill(pid, signal.SIGKILL)
     return told
 
 
