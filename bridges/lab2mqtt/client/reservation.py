@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Mapping
 import contextlib
 import time
 from typing import TYPE_CHECKING, Any
-import uuid
 
 from lab2mqtt.client.errors import NoAnswer, Reserved, TaskError
 from lab2mqtt.core.house import HOUSE_TASKS
@@ -46,10 +45,8 @@ class Reservation:
         self._device = device
         self._holder = holder
         self._seconds = seconds
-        self._taking = uuid.uuid4().hex  # the command that takes it
         self._has = False
         self._ends = 0.0  # by the clock of the loop; not later than by the device's
-        self._namesake = False  # somebody else took it under this name in the same moment
         self._lost = ""
 
     def shown_for(self, task: str) -> str:
@@ -75,18 +72,16 @@ class Reservation:
             if not reason:
                 raise Reserved(self._told_namesake(self._device.state))
             await self._call("release")  # so that the other one sees it go
-            self._namesake = False  # whoever took it before that has lost it
         more = {"reason": reason} if reason else {}
         sent = _now()
         try:
-            await self._call("reserve", self._taking, seconds=self._seconds, **more)
+            told = await self._call("reserve", seconds=self._seconds, **more)
         except (NoAnswer, asyncio.CancelledError):  # it may have been taken
-            if not self._namesake:
-                await self.release()
+            await self.release()
             raise
-        if self._namesake:
+        if told.get("renewed"):  # somebody else has just taken it under this name
             raise Reserved(self._told_namesake(self._device.state))
-        self._ends = sent + self._seconds
+        self._has, self._ends = True, sent + self._seconds
 
     async def renew(self) -> None:
         """Renew it until it is lost."""
@@ -116,18 +111,11 @@ class Reservation:
                     await self._call("release")
 
     def hear(self, name: str, kind: str, message: Mapping[str, Any]) -> None:
-        """Notice what is said of the device: who takes it, and who has it."""
-        if name != self._device.device_id:
+        """Notice who has the device by now."""
+        if not self._has or self._lost or (name, kind) != (self._device.device_id, "state"):
             return
-        if kind == "state" and self._has:
-            if not self._lost and message.get("reserved_by") != self._holder:
-                self._lost = self._told_lost(message)
-        elif kind == "result" and message.get("task") == "reserve" and not self._has:
-            # The device answers in its order: who hears another's answer before the own one came second.
-            if message["request_id"] == self._taking:
-                self._has = message["status"] == "success"
-            elif not message.get("replayed") and isinstance(told := message.get("result"), dict):
-                self._namesake = self._namesake or told.get("holder") == self._holder
+        if message.get("reserved_by") != self._holder:
+            self._lost = self._told_lost(message)
 
     def _why_lost(self) -> str:
         """Why it is not ours any more; empty while it is."""
@@ -139,12 +127,11 @@ class Reservation:
             )
         return self._lost
 
-    async def _call(self, task: str, request_id: str | None = None, **parameters: object) -> None:
-        # A renewal is no part of what a run did: it does not show the reservation.
-        shown = self._holder if request_id or task == "release" else None
-        await self._device.call(
-            task, {"holder": self._holder, **parameters}, reservation=shown, request_id=request_id
+    async def _call(self, task: str, **parameters: object) -> dict[str, Any]:
+        told: dict[str, Any] = await self._device.call(
+            task, {"holder": self._holder, **parameters}, reservation=self._holder
         )
+        return told
 
     def _told_lost(self, state: Mapping[str, Any]) -> str:
         if state.get("reserved_by"):

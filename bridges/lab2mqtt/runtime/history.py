@@ -55,5 +55,7 @@ def _shallow(row: Row) -> Row:
     try:
         wire.encode({"result": {"commands": [row]}})
     except wire.WireError:
-        return {key: json.dumps(value) if isinstance(value, dict | list) else value for key, value in row.items()}
+        return {
+            key: json.dumps(value) if isinstance(value, dict | list) else value for key, value in row.items()
+        }
     return row

@@ -16,8 +16,8 @@ from lab2mqtt.runtime.mqtt import Message
 
 _LOGGER = logging.getLogger(__name__)
 
-MESSAGES = 128  # that wait on a topic; a device itself lets 16 commands wait
-BYTES = 4 * wire.MAX_COMMAND  # of them; also a bound of the time that they take
+MESSAGES = 1024  # that wait on a topic: a burst of a script, each of which gets its answer
+BYTES = 16 * wire.MAX_COMMAND  # of them; also a bound of the time that they take
 AT_ONCE = 64  # topics that are served without a queue in one turn of the loop
 SLICE = 0.001  # s; then the link is read again
 REST = 10  # while more comes, this many times as long as was worked, which costs as much again later

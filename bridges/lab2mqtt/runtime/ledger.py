@@ -167,10 +167,11 @@ class Ledger:
         try:
             async with asyncio.timeout(READ_WITHIN):
                 return await asyncio.to_thread(_read, self.file, query)
+        except TimeoutError as error:  # which is an OSError too
+            text = f"the ledger has not answered for {READ_WITHIN:g} s; its disk may be failing"
+            raise LabError(text) from error
         except (sqlite3.Error, OSError) as error:
             raise LabError(ledger_file.told(error, self.file)) from error
-        except TimeoutError as error:
-            raise LabError(f"the ledger has not answered for {READ_WITHIN:g} s") from error
 
     def submit(
         self, write: Write, done: Done | None = None, *, sync: bool = False, needed: bool = False
@@ -318,10 +319,11 @@ class Ledger:
             return
         self._is_open = self.knows_past = True
         self.on_open(self._found)
-        self._has("")
-        self._prune()
         if self._owed:
-            self._try_again()
+            self._write_owed()
+        else:
+            self._has("")
+        self._prune()
 
     def _prune(self) -> None:
         """Forget what is too old or too much, a little at a time."""
@@ -334,7 +336,13 @@ class Ledger:
 
         self._later("prune", PRUNE_EVERY, self._prune)
         limit = int(self._keep.megabytes * 1_000_000)
-        self.submit(lambda connection: ledger_room.prune(connection, oldest, limit), more)
+        prune = _Job(
+            lambda connection: ledger_room.prune(connection, oldest, limit),
+            more,
+            sync=False,
+            since=self._loop.time(),
+        )
+        self._enqueue(prune)
 
     # In the thread of the ledger
 

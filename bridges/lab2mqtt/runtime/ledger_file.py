@@ -191,7 +191,7 @@ _MEANINGS: tuple[tuple[tuple[str | int, ...], str], ...] = (
     (("unable to open",), "{name} cannot be opened; it must be a file that the bridge's user may write"),
     (("I/O error",), "{name}: the disk failed ({text}); look at its room, its limits and its health"),
     (
-        (errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR),
+        (errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOENT, errno.ENOTDIR),
         "the folder of {name} cannot be used ({text}); the bridge's user must be able to write there",
     ),
 )

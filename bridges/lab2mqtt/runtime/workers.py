@@ -1,0 +1,198 @@
+"""The workers of the devices that a bridge speaks for, and what they have in common."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+import logging
+import time
+from typing import Any, Protocol
+
+from lab2mqtt import wire
+from lab2mqtt.core.house import TASK_FAILED, TASK_SUCCEEDED
+from lab2mqtt.runtime import ledger_file
+from lab2mqtt.runtime.config import Config
+from lab2mqtt.runtime.fitting import encoded
+from lab2mqtt.runtime.holds import Holds
+from lab2mqtt.runtime.ledger import Ledger
+from lab2mqtt.runtime.ledger_file import Found
+from lab2mqtt.runtime.others import Others
+from lab2mqtt.runtime.permits import Shared
+from lab2mqtt.runtime.stop import Latches
+from lab2mqtt.runtime.worker import Worker
+
+_LOGGER = logging.getLogger(__name__)
+
+AGAIN = 1.0  # s after which a worker that failed is started again
+
+KINDS = ("description", "status", "state", "progress", "result", "event")
+
+
+class Publish(Protocol):
+    """Publishes a payload on a topic."""
+
+    def __call__(self, topic: str, payload: str, *, qos: int = 1, retain: bool = False) -> None:
+        """Publish."""
+
+
+class Workers(Mapping[str, Worker]):
+    """The workers of one bridge, by device id: of the devices that it speaks for now.
+
+    Attributes:
+        shared: What they have in common.
+        by_topic: The same workers, by their command topics.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        publish: Publish,
+        may_say: Callable[[str], bool],
+        describe: Callable[[dict[str, Any]], None],
+        on_change: Callable[[], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare; ``begin`` makes one and runs it.
+
+        Args:
+            config: Of the bridge.
+            publish: Publishes a payload on a topic.
+            may_say: Whether what the broker keeps of a device is ours to say.
+            describe: Told of each description that is said.
+            on_change: Called when the health has changed.
+            clock: Seconds since the epoch.
+        """
+        self._config = config
+        self._publish = publish
+        self._may_say = may_say
+        self._describe = describe
+        self._on_change = on_change
+        self._clock = clock
+        self._devices = {device.instance.device_id: device for device in config.devices}
+        self._workers: dict[str, Worker] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._found = Found({}, [], [])
+        self.by_topic: dict[str, Worker] = {}
+
+        state = config.state
+        ledger = Ledger(state and state / "ledger.sqlite", config.keep, clock)
+        ledger.on_open, ledger.on_change = self._ledger_opened, self._ledger_changed
+        others = Others(config.base, clock)
+        others.look_at(rule.device for device in config.devices for rule in device.interlocks)
+        others.on_change = self._other_changed
+        holds = Holds(state and state / "holds.json", self._devices, clock)
+        latches = Latches(state and state / "stop.json", config.stop_topic)
+        self.shared = Shared(latches, holds, ledger, others)
+
+    def __getitem__(self, device_id: str) -> Worker:
+        return self._workers[device_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._workers)
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def topic(self, device_id: str, kind: str) -> str:
+        """A topic of a device."""
+        return wire.device_topic(self._config.base, device_id, kind)
+
+    def begin(self, device_id: str) -> None:
+        """Open a device if it is not, and say everything of it."""
+        if device_id not in self._workers:
+            worker = self._make(device_id)
+            self._remember(device_id, worker)
+            self._workers[device_id] = self.by_topic[self.topic(device_id, "command")] = worker
+            self._running[device_id] = asyncio.create_task(_for_ever(device_id, worker))
+        self._workers[device_id].say_everything()
+
+    async def end(self, device_id: str) -> None:
+        """End a device's work; what comes for it from now on is nobody's."""
+        if worker := self._workers.pop(device_id, None):
+            del self.by_topic[self.topic(device_id, "command")]
+            self._running.pop(device_id).cancel()
+            await worker.close()
+
+    async def close(self) -> None:
+        """End all work."""
+        running = list(self._running.values())
+        for work in running:
+            work.cancel()
+        await asyncio.gather(*(worker.close() for worker in self._workers.values()))
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def say_everything(self) -> None:
+        """Say all that is retained of all devices."""
+        for worker in self._workers.values():
+            worker.say_everything()
+
+    def _make(self, device_id: str) -> Worker:
+        config = self._devices[device_id]
+        state = self._config.state
+        driver = config.driver(config.settings, state and state / f"{device_id}.json")
+        topics = {kind: self.topic(device_id, kind) for kind in KINDS}
+        return Worker(config, driver, self.shared, partial(self._say, device_id, topics), self._clock)
+
+    def _say(
+        self,
+        device_id: str,
+        topics: Mapping[str, str],
+        kind: str,
+        message: dict[str, Any] | str,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+    ) -> None:
+        if retain and not self._may_say(device_id):
+            return  # the broker has another's word
+        if isinstance(message, str):
+            self._publish(topics[kind], message, qos=qos, retain=retain)
+            return
+        if kind == "description":
+            self._describe(message)
+        elif kind == "event" and message["event_type"] not in (TASK_SUCCEEDED, TASK_FAILED):
+            self._note_event(device_id, message)
+        text = encoded(topics[kind], message)
+        if text is not None:
+            self._publish(topics[kind], text, qos=qos, retain=retain)
+
+    # The ledger, and other devices
+
+    def _ledger_opened(self, found: Found) -> None:
+        """Take what the ledger knows, and say what a predecessor of this process could not."""
+        self._found = found
+        for device_id, worker in self._workers.items():
+            self._remember(device_id, worker)
+        for device_id, result in found.to_say:
+            self._publish(self.topic(device_id, "result"), wire.encode(result))
+
+    def _remember(self, device_id: str, worker: Worker) -> None:
+        worker.record.remember(self._found.ids.get(device_id, ()))
+        for other_id, known in self._found.cut_off:
+            if other_id == device_id:
+                worker.record.remember_cut_off(known)
+
+    def _ledger_changed(self) -> None:
+        for worker in self._workers.values():
+            worker.say_changes()
+        self._on_change()
+
+    def _note_event(self, device_id: str, message: dict[str, Any]) -> None:
+        at, text = self._clock(), wire.encode(message)
+        self.shared.ledger.submit(
+            lambda connection: ledger_file.note_event(connection, device_id, at, text), needed=True
+        )
+
+    def _other_changed(self, device_id: str) -> None:
+        for worker in self._workers.values():
+            if worker.looks_at(device_id):
+                worker.look_at_interlocks()
+
+
+async def _for_ever(name: str, worker: Worker) -> None:
+    """Run a device; a fault of ours must not silence it until somebody restarts the bridge."""
+    while True:
+        try:
+            await worker.run()
+        except Exception:
+            _LOGGER.exception("%s: its worker failed and is started again", name)
+        await asyncio.sleep(AGAIN)
