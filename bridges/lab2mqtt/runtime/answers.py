@@ -12,7 +12,7 @@ from lab2mqtt.core.house import TASK_FAILED, TASK_SUCCEEDED
 from lab2mqtt.runtime.fitting import shortened, too_long
 from lab2mqtt.runtime.ledger_file import Known
 from lab2mqtt.runtime.presence import Presence
-from lab2mqtt.runtime.record import Record
+from lab2mqtt.runtime.record import Record, asks_for
 from lab2mqtt.runtime.say import Say
 
 _LOGGER = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Answers:
 
     def answer_known(self, command: dict[str, Any], known: Known | None) -> None:
         """Answer a command whose id the ledger knows."""
-        if known is None or not wire.same_content(known.content, command):
+        if known is None or not asks_for(command, known.content):
             self._conflict(command)
         elif known.result:
             self._say("result", wire.replayed(known.result))

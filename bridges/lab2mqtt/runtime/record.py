@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+import hashlib
 import json
 import time
 from typing import Any, Literal
@@ -14,10 +15,39 @@ from lab2mqtt.runtime import ledger_file
 from lab2mqtt.runtime.ledger import Ledger
 from lab2mqtt.runtime.ledger_file import KEPT_AT_MOST, KNOWN_FOR, Known
 
+LONGEST_PARAMETERS = 4096  # characters that the ledger keeps as they came
+BEGINNING = 200  # characters of longer ones
 LONGEST_TIMELINE = 100  # entries; a task that tells more has told enough
 
 # What says nothing about the instrument, or is said elsewhere in the ledger.
 _NOT_CHANGES = frozenset(("readiness", "readiness_reasons", "task", "updated_at"))
+
+
+def on_record(command: dict[str, Any]) -> dict[str, Any]:
+    """What the ledger keeps of what a command asks for: of long parameters their mark and their beginning.
+
+    So a flood of long commands does not push what was really done out of the ledger.
+    """
+    parameters = command["parameters"]
+    text = json.dumps(parameters)
+    if len(text) > LONGEST_PARAMETERS:
+        mark = hashlib.sha256(json.dumps(_plain(parameters), sort_keys=True).encode()).hexdigest()
+        parameters = {"sha256": mark, "bytes": len(text), "begins": text[:BEGINNING]}
+    return {"task": command["task"], "parameters": parameters}
+
+
+def asks_for(command: dict[str, Any], content: dict[str, Any]) -> bool:
+    """Whether a command asks for what another of its id asked for, as that came or as it is on record."""
+    return wire.same_content(content, command) or wire.same_content(content, on_record(command))
+
+
+def _plain(value: object) -> object:
+    """A value in which 1.0 is written as 1, which is the same number."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class KnownAlready(Exception):
@@ -101,7 +131,7 @@ class Record:
         entry = found[1]
         if entry is None:
             return "known"
-        if not wire.same_content(entry.command, command):
+        if not asks_for(command, entry.command):
             return "conflict"
         return entry.result if entry.result and entry.said else "running"
 
@@ -113,7 +143,7 @@ class Record:
             self._device_id,
             command["request_id"],
             command["task"],
-            json.dumps(command["parameters"]),
+            json.dumps(on_record(command)["parameters"]),
             command["issued_by"],
             command["reservation"],
             None if command["timestamp"] is None else float(command["timestamp"]),

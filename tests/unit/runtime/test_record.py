@@ -14,7 +14,7 @@ from lab2mqtt.core.errors import LabError, Refused
 from lab2mqtt.runtime import ledger as ledger_module, ledger_file
 from lab2mqtt.runtime.ledger import Ledger
 from lab2mqtt.runtime.ledger_file import KEPT_AT_MOST, KNOWN_FOR, Found, Known, Query
-from lab2mqtt.runtime.record import LONGEST_TIMELINE, KnownAlready, Record
+from lab2mqtt.runtime.record import LONGEST_PARAMETERS, LONGEST_TIMELINE, KnownAlready, Record, asks_for
 
 NOW = 1_763_690_000.0
 WITHIN = 5.0  # s; only a test that fails waits so long
@@ -73,7 +73,7 @@ async def answer(record: Record, again: dict[str, Any]) -> object:
         return word
     known = await record.known(again)
     assert known
-    return known.result if wire.same_content(known.content, again) else "conflict"
+    return known.result if asks_for(again, known.content) else "conflict"
 
 
 @contextlib.asynccontextmanager
@@ -406,3 +406,25 @@ async def test_a_moment_that_nobody_lives_to_see_is_kept_all_the_same(
         await settle(record, odd)
         assert ledger.problem == ""
         assert (await history(ledger))[0]["sent_at"] == float(timestamp)
+
+
+async def test_of_long_parameters_the_ledger_keeps_a_mark(tmp_path: Path) -> None:
+    """A flood of them must not push out what was done; a repetition is known all the same."""
+    steps = [{"volume": 1.0 * number} for number in range(1000)]
+    file = tmp_path / "ledger.sqlite"
+    found: list[Found] = []
+    async with opened(file) as ledger:
+        before = Clocks().make(ledger)
+        before.take(command("a", steps=steps))
+        await note(before, command("a"))
+        await settle(before, command("a"))
+        (row,) = await ledger.read(lambda connection: ledger_file.commands(connection, Query()))
+    kept = row["parameters"]
+    assert kept["begins"].startswith('{"steps": [{"volume": 0.0}')
+    assert len(str(kept)) < 400 < LONGEST_PARAMETERS < kept["bytes"]
+    async with opened(file, found) as ledger:
+        after = Clocks().make(ledger)
+        after.remember(found[0].ids["sink"])
+        as_integers = [{"volume": number} for number in range(1000)]
+        assert await answer(after, command("a", steps=as_integers)) == done("a")
+        assert await answer(after, command("a", steps=[*steps, {}])) == "conflict"
