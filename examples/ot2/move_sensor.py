@@ -2,8 +2,8 @@
 
 Both ways are in one run, with a pause between, because a run must not end while the sensor hangs on the
 pipette: at the end of every run, also of one that went well, the robot drops what the pipette holds into the
-trash. A later run could not return the sensor either: it does not know of it, and would move the bare nozzle to a
-height that is meant for the end of a tip 84 mm long. So to have the sensor back, resume. Stop throws it away.
+trash. Nor could a later run return the sensor: it would not know of it, and drive the bare nozzle to where
+the end of the sensor belongs, 20 mm above the deck. So to have the sensor back, resume. Stop throws it away.
 """
 
 from opentrons.protocol_api import InstrumentContext, Labware, ParameterContext, ProtocolContext

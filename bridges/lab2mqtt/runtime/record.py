@@ -29,9 +29,9 @@ def on_record(command: dict[str, Any]) -> dict[str, Any]:
     So a flood of long commands does not push what was really done out of the ledger.
     """
     parameters = command["parameters"]
-    text = json.dumps(parameters)
-    if len(text) > LONGEST_PARAMETERS:
-        mark = hashlib.sha256(json.dumps(_plain(parameters), sort_keys=True).encode()).hexdigest()
+    if len(json.dumps(parameters)) > LONGEST_PARAMETERS:
+        text = json.dumps(_plain(parameters), sort_keys=True)
+        mark = hashlib.sha256(text.encode()).hexdigest()
         parameters = {"sha256": mark, "bytes": len(text), "begins": text[:BEGINNING]}
     return {"task": command["task"], "parameters": parameters}
 

@@ -420,7 +420,7 @@ async def test_of_long_parameters_the_ledger_keeps_a_mark(tmp_path: Path) -> Non
         await settle(before, command("a"))
         (row,) = await ledger.read(lambda connection: ledger_file.commands(connection, Query()))
     kept = row["parameters"]
-    assert kept["begins"].startswith('{"steps": [{"volume": 0.0}')
+    assert kept["begins"].startswith('{"steps": [{"volume": 0}')
     assert len(str(kept)) < 400 < LONGEST_PARAMETERS < kept["bytes"]
     async with opened(file, found) as ledger:
         after = Clocks().make(ledger)
