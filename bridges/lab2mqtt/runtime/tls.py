@@ -81,6 +81,7 @@ def context(
         OSError: One of them cannot be read, or is not what it should be.
     """
     made = ssl.create_default_context(cafile=ca_file)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2  # whatever the system's OpenSSL is told
     made.sslsocket_class = Encrypted
     if cert_file:
         # Without an answer of ours OpenSSL would ask at the terminal for the password of a key.

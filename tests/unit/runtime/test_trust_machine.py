@@ -102,7 +102,7 @@ class Model:
             return
         if self.outcomes.setdefault(request_id, result) != result:
             self.wrong.append(f"two outcomes: {self.outcomes[request_id]} and {result}")
-        if problem or isinstance(result.get("result"), dict) and "renewed" in result["result"]:
+        if problem or (isinstance(result.get("result"), dict) and "renewed" in result["result"]):
             self.unsure.add(request_id)  # a renewal alone leaves no record
 
 
@@ -580,7 +580,7 @@ class Trust(RuleBasedStateMachine):
     @invariant()
     def nothing_is_wrong(self) -> None:
         """The driver was called once at most, and never when it must not be; outcomes do not change."""
-        assert not self.model.wrong
+        assert not self.model.wrong, "; ".join(self.model.wrong)
 
     @invariant()
     def answered_is_written(self) -> None:
