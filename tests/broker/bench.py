@@ -22,6 +22,7 @@ READY_WITHIN = 15.0  # s
 MOVE_WITHIN = 15.0  # s
 
 # For what lies behind the bridge, and is the same whatever the broker.
+ON_MOSQUITTO = pytest.mark.parametrize("broker", ["mosquitto"], indirect=True)
 ONE_BROKER = pytest.mark.parametrize("broker", ["amqtt"], indirect=True)
 
 

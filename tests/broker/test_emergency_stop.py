@@ -244,7 +244,7 @@ def test_a_stop_that_was_engaged_while_the_bridge_was_away(bench: Bench) -> None
 def test_a_stop_without_a_broker_is_kept_by_the_bridge(bench: Bench) -> None:
     """A latch of the lab that only the bridge knows is said as soon as there is a broker."""
     bench.engage("bridge-knows")
-    bench.wait_for(bench.topic("state"), lambda state: state["emergency_stop"])
+    bench.seen.wait(bench.topic("event"), lambda told: told.get("stop_id") == "bridge-knows")
     bench.broker.kill()
     bench.bridge.kill()
     bench.bridge.start()

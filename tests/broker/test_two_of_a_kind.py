@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from tests.broker.bench import DEVICE, Bench, Servo
+from tests.broker.bench import DEVICE, ONE_BROKER, Bench, Servo
 from tests.broker.observer import until
 from tests.broker.program import Program
 import yaml
@@ -107,7 +107,7 @@ def _is_answered(bench: Bench, sent: list[str]) -> bool:
 # One bridge of a name.
 
 
-@pytest.mark.parametrize("offset", [0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3])
+@pytest.mark.parametrize("offset", [0.0, 0.003, 0.03, 0.3])
 def test_two_that_start_in_one_moment(bench: Bench, twin: Callable[..., Twin], offset: float) -> None:
     """With nothing on the broker: one goes on, the other ends and says who runs; a move is done once."""
     bench.bridge.terminate()
@@ -273,6 +273,7 @@ def test_a_silent_bridge_speaks_once_the_other_has_let_go(bench: Bench, twin: Ca
         bench.bridge.kill()
 
 
+@ONE_BROKER
 def test_a_silent_bridge_takes_over_from_a_dead_one(bench: Bench, twin: Callable[..., Twin]) -> None:
     """After 30 s, by itself; and the first, when it is back, is the one that is silent."""
     second = twin("another")
@@ -322,7 +323,7 @@ def test_a_dead_speaker_keeps_nobody_out(bench: Bench, twin: Callable[..., Twin]
     assert _speaker(bench) == bench.name
 
 
-@pytest.mark.parametrize("offset", [0.0, 0.001, 0.003, 0.01, 0.03, 0.1])
+@pytest.mark.parametrize("offset", [0.0, 0.003, 0.03])
 def test_two_speakers_on_an_empty_broker(bench: Bench, twin: Callable[..., Twin], offset: float) -> None:
     """They find out which of them goes on, and a command is done by that one alone."""
     bench.bridge.terminate()

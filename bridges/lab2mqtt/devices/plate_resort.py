@@ -22,8 +22,8 @@ DEVICE: "Device[Snapshot]" = Device(
     stop="emergency_stop",
     pausable=True,
     faults=lambda now: now.hardware_error,
-    after_stop="Torque is off and the carousel may have been turned by hand: see that nothing stands in its way. "
-    "Its position is read again before it moves.",
+    after_stop="Torque is off and the carousel may have been turned by hand: see that nothing stands in its "
+    "way. Its position is read again before it moves.",
     entities=(
         Select(
             "active_hotel",

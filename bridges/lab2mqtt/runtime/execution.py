@@ -99,7 +99,11 @@ class Execution:
         self._queue.append((command, task, arguments))
         if command["timeout"]:  # counts from now, also while it waits
             asyncio.get_running_loop().call_later(command["timeout"], self._waited_too_long, command)
-        self._answers.tell(command, "accepted", f"number {len(self._queue)} in the queue")
+        # Nothing is said of a command that a crash would forget.
+        if noted := self._record.noted(command):
+            noted.add_done_callback(lambda _: self._tell_place(command))
+        else:
+            self._tell_place(command)
 
     def cancel(self, request_id: object) -> dict[str, Any]:
         """End one command in an orderly way; the running one where none is named.
@@ -165,6 +169,11 @@ class Execution:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
+    def _tell_place(self, command: dict[str, Any]) -> None:
+        for place, waiting in enumerate(self._queue, 1):
+            if waiting[0] is command:
+                self._answers.tell(command, "accepted", f"number {place} in the queue")
+
     def _take_out(self, request_id: object) -> dict[str, Any] | None:
         """Take a waiting command out of the queue."""
         for waiting in self._queue:
@@ -187,7 +196,6 @@ class Execution:
         self.running = running
         self._record.started(command, self._presence.state)
         self._presence.task, self._presence.paused = task.name, False
-        self._answers.tell(command, "running")
         self.spawn(self._execute(running, arguments))
 
     async def _execute(self, running: Running, arguments: dict[str, Any]) -> None:
@@ -203,6 +211,7 @@ class Execution:
                 await running.wait_for(noted)
                 self._record.check_noted(command)
                 self._permits.check(task, command)  # once more: the disk may have been slow
+            self._answers.tell(command, "paused" if running.run.paused else "running")
             work = (
                 self._link(task, arguments) if task.link else self._call(task.method, arguments, running.run)
             )

@@ -15,7 +15,7 @@ Row = dict[str, Any]
 async def page(ledger: Ledger, device_id: str, arguments: dict[str, Any]) -> Row:
     """One answer: ``commands`` and ``events``, newest first, and whether there are ``more`` commands.
 
-    Events are told with the first answer to a question, not with those that go on ``before`` a command.
+    Events have nothing to do with ``before``: they are those of the time that is asked about.
 
     Args:
         ledger: Where it stands.
@@ -27,11 +27,10 @@ async def page(ledger: Ledger, device_id: str, arguments: dict[str, Any]) -> Row
     """
     limit: int = arguments.get("limit", 100)
     query = ledger_file.Query(**{**arguments, "device": device_id, "limit": limit + 1})
-    first = query.before is None and query.request_id is None
     commands, events = await ledger.read(
         lambda connection: (
             ledger_file.commands(connection, query),
-            ledger_file.events(connection, query) if first else [],
+            ledger_file.events(connection, query) if query.request_id is None else [],
         )
     )
     told, size = _fitting(commands[:limit], 0)

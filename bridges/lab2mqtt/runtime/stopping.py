@@ -1,7 +1,8 @@
 """Stopping one device: at once, past everything that runs or hangs, until the instrument has confirmed it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+import contextlib
 import logging
 import time
 from typing import Any
@@ -14,6 +15,7 @@ from lab2mqtt.runtime.say import Say
 
 _LOGGER = logging.getLogger(__name__)
 
+KEPT_WITHIN = 0.2  # s that the disk may take
 AGAIN = 0.2  # s between two attempts on an instrument that did not confirm
 
 
@@ -30,6 +32,7 @@ class Stopping:
         method: str,
         calls: Calls,
         instrument: Instrument,
+        kept: Callable[[], Awaitable[object]],
         say: Say,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -40,6 +43,7 @@ class Stopping:
             method: The driver's stop; empty where nothing moves.
             calls: The driver.
             instrument: The link to it.
+            kept: Waits until the latch would survive a restart.
             say: Publishes.
             clock: Seconds since the epoch.
         """
@@ -47,6 +51,7 @@ class Stopping:
         self._method = method
         self._calls = calls
         self._instrument = instrument
+        self._kept = kept
         self._say = say
         self._clock = clock
         self._task: asyncio.Task[bool] | None = None
@@ -102,8 +107,12 @@ class Stopping:
                     return False  # stopped as soon as it answers again
             await asyncio.sleep(AGAIN)
             attempt = self._calls.past_everything(self._method)
-        self._prove(stop, received, self._clock())
+        stopped = self._clock()
         self._instrument.read_soon()
+        with contextlib.suppress(TimeoutError):  # a proof that says more, but not one that comes late
+            async with asyncio.timeout(KEPT_WITHIN):
+                await self._kept()
+        self._prove(stop, received, stopped)
         return True
 
     def _prove(

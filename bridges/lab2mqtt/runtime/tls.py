@@ -155,7 +155,7 @@ def in_words(error: BaseException | None, broker: Broker) -> str:
         if isinstance(error, ssl.SSLError) and reason.endswith(f"ALERT_{alert}"):
             return words.format(give_certificate=_GIVE_CERTIFICATE)
     if broker.tls and (
-        isinstance(error, ssl.SSLEOFError | ConnectionResetError | TimeoutError)
+        isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ConnectionResetError | TimeoutError)
         or reason in ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING", "RECORD_LAYER_FAILURE")
     ):
         return f"port {broker.port} does not answer in TLS; a broker has it on a port of its own, mostly 8883"
