@@ -6,7 +6,14 @@ from tests.hub.lab import IDENTIFIER, SELECT, Lab, choose, shows
 from lab2mqtt.hub.process import HomeAssistant
 
 # What a person may choose from when making an automation.
-TRIGGERS = {"task_succeeded", "task_failed", "emergency_stopped", "emergency_stop_reset"}
+TRIGGERS = {
+    "task_succeeded",
+    "task_failed",
+    "emergency_stopped",
+    "emergency_stop_reset",
+    "reservation_taken_over",
+    "reservation_ended",
+}
 
 
 def _triggers(hub: HomeAssistant) -> dict[str, dict[str, object]]:

@@ -156,9 +156,7 @@ class Bridge:
         if not self._ledger_open:  # not before the claim: it is the same file for every process of this id
             self._ledger_open = True
             await self._ledger.open()
-        for device_id in device_ids:
-            if device_id not in self._speakers.silent:  # it may have become so meanwhile
-                self.workers.begin(device_id)
+        await self.workers.begin(one for one in device_ids if one not in self._speakers.silent)
         topics = [self.workers.topic(device_id, "command") for device_id in device_ids]
         await self._listen([(topic, 1) for topic in topics])
 

@@ -29,6 +29,7 @@ class Instrument:
         info: What it told of itself when it was opened.
         measured_at: When that was, in seconds since the epoch.
         wanted: Whether it is to be connected; the task ``disconnect`` clears it.
+        tried: Set once the first attempt to connect has come to an end, well or not.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Instrument:
         self.info: Mapping[str, object] = {}
         self.measured_at = 0.0
         self.wanted = True
+        self.tried = asyncio.Event()
 
     async def run(self) -> None:
         """Open and read until cancelled."""
@@ -139,6 +141,8 @@ class Instrument:
                 self._complain(f"opening failed: {error}")
             else:
                 return
+            finally:
+                self.tried.set()
             await self._call("close")
             await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - no secret
             longest = min(2 * longest, LONGEST_PAUSE)

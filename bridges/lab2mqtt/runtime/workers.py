@@ -1,7 +1,7 @@
 """The workers of the devices that a bridge speaks for, and what they have in common."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 import logging
 import time
@@ -22,6 +22,7 @@ from lab2mqtt.runtime.worker import Worker
 
 _LOGGER = logging.getLogger(__name__)
 
+FIRST_LOOK = 0.5  # s to wait for instruments that have just been opened
 AGAIN = 1.0  # s after which a worker that failed is started again
 
 KINDS = ("description", "status", "state", "progress", "result", "event")
@@ -96,14 +97,17 @@ class Workers(Mapping[str, Worker]):
         """A topic of a device."""
         return wire.device_topic(self._config.base, device_id, kind)
 
-    def begin(self, device_id: str) -> None:
-        """Open a device if it is not, and say everything of it."""
-        if device_id not in self._workers:
-            worker = self._make(device_id)
-            self._remember(device_id, worker)
-            self._workers[device_id] = self.by_topic[self.topic(device_id, "command")] = worker
-            self._running[device_id] = asyncio.create_task(_for_ever(device_id, worker))
-        self._workers[device_id].say_everything()
+    async def begin(self, device_ids: Iterable[str]) -> None:
+        """Open devices that are not open, and say everything of all of them."""
+        workers = [self._workers.get(device_id) or self._start(device_id) for device_id in device_ids]
+        # Else whatever they measure would be unknown for a moment, at every restart.
+        looks = [asyncio.ensure_future(worker.instrument.tried.wait()) for worker in workers]
+        if looks:
+            _, late = await asyncio.wait(looks, timeout=FIRST_LOOK)
+            for look in late:
+                look.cancel()
+        for worker in workers:
+            worker.say_everything()
 
     async def end(self, device_id: str) -> None:
         """End a device's work; what comes for it from now on is nobody's."""
@@ -124,6 +128,13 @@ class Workers(Mapping[str, Worker]):
         """Say all that is retained of all devices."""
         for worker in self._workers.values():
             worker.say_everything()
+
+    def _start(self, device_id: str) -> Worker:
+        worker = self._make(device_id)
+        self._remember(device_id, worker)
+        self._workers[device_id] = self.by_topic[self.topic(device_id, "command")] = worker
+        self._running[device_id] = asyncio.create_task(_for_ever(device_id, worker))
+        return worker
 
     def _make(self, device_id: str) -> Worker:
         config = self._devices[device_id]
