@@ -187,3 +187,31 @@ def test_where_the_past_cannot_be_read_nothing_is_said_of_it(bench: Bench) -> No
     since = bench.seen.mark()
     bench.send("move_to_angle", {"angle": angle}, request_id=request_id)
     assert bench.result(request_id, since=since) == first | {"replayed": True}
+
+
+@ONE_BROKER
+def test_what_was_said_of_an_unknown_past_stays_said(bench: Bench) -> None:
+    """Also of a command that the predecessor left open: it gets no second text once the file can be read."""
+    running = bench.start_long_move()
+    bench.bridge.kill()
+    ledger = bench.folder / "kept" / "ledger.sqlite"
+    kept = [ledger.with_name(f"{ledger.name}{more}") for more in ("", "-wal", "-shm")]
+    for file in kept:
+        file.rename(file.with_name(f"aside-{file.name}"))
+    ledger.mkdir()
+    since = bench.seen.mark()
+    bench.bridge.start()
+    bench.wait_for(bench.topic("state"), lambda state: state["readiness"] == "fault", since)
+    bench.send("move_to_angle", {"angle": bench.aim}, request_id=running)
+    unknown = bench.result(running, since=since)
+    assert "whether it was done before is not known" in unknown["error"]
+    ledger.rmdir()
+    for file in kept:
+        file.with_name(f"aside-{file.name}").rename(file)
+    bench.wait_for(bench.health, lambda told: told["ledger"] == "ok", since)
+    bench.restart_bridge()
+    again = bench.seen.mark()
+    bench.send("move_to_angle", {"angle": bench.aim}, request_id=running)
+    assert bench.result(running, since=again) == unknown | {"replayed": True}
+    told = {one["error"] for one in said(bench, running)}
+    assert told == {unknown["error"]}

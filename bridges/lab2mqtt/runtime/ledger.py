@@ -6,7 +6,7 @@ emergency stop is obeyed. Who writes is told when it stands in the file. See doc
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import contextlib
 from dataclasses import dataclass, field
 import logging
@@ -64,6 +64,7 @@ class _Job:
     since: float
     needed: bool = False  # to be written later if it cannot be now
     patient: bool = False  # told only when it is over, however long that takes
+    written: bool = False
 
 
 @dataclass
@@ -280,7 +281,8 @@ class Ledger:
             self._later("again", AGAIN, self._try_again)
             return
         if self._found is None:
-            reopened = _Job(lambda _: self._open_file(), None, False, self._loop.time())  # noqa: FBT003
+            owed = list(self._owed)
+            reopened = _Job(lambda _: self._open_file(owed), None, False, self._loop.time())  # noqa: FBT003
             reopened.done = lambda _, problem: self._opened(problem)
             self._enqueue(reopened)
             return
@@ -290,7 +292,7 @@ class Ledger:
         self._write_owed()
 
     def _write_owed(self) -> None:
-        owed = list(self._owed)
+        owed = [job for job in self._owed if not job.written]
         self._owed.clear()
 
         def flush(connection: sqlite3.Connection) -> None:
@@ -401,13 +403,17 @@ class Ledger:
             connection.execute(f"PRAGMA synchronous={mode}")
             self._synchronous = mode
 
-    def _open_file(self) -> None:
+    def _open_file(self, owed: Sequence[_Job] = ()) -> None:
         assert self.file  # noqa: S101
         try:
             if self._lock is None:
                 self._lock = ledger_file.lock(self.file)
             connection = ledger_file.open_file(self.file)
             try:
+                # First: what has been answered stands, and is not settled in other words.
+                for job in owed:
+                    _written(job.write, connection)
+                    job.written = True
                 cut_off = self._past.cut_off if self._past else ()
                 found = ledger_file.begin(connection, self._clock(), __version__, cut_off)
             except BaseException:

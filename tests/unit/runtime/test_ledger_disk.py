@@ -330,7 +330,7 @@ async def test_what_cannot_be_opened_says_why_stays_as_it_is_and_is_tried_again(
         await well(ledger)
         assert ledger.knows_past
         assert [one["request_id"] for one in await commands(ledger)] == ["c"]
-    assert found[-1] == Found({}, [], [])
+    assert found[-1] == Found({"sink": ["c"]}, [], [])  # what was owed is written first
 
 
 async def test_where_nothing_can_be_made_it_says_so() -> None:
