@@ -13,6 +13,7 @@ metadata = {
     "protocolName": "Mix colours",
     "description": "Mixes up to 300 µL of red, yellow and blue paint in one well.",
     "author": "lab2mqtt",
+    "cell": "mix_color",
     "task": "mix_color",
     "required": "R Y B well",
 }

@@ -12,6 +12,7 @@ metadata = {
     "protocolName": "Measure a colour",
     "description": "Holds the colour sensor over a well until the run is resumed, then puts it back.",
     "author": "lab2mqtt",
+    "cell": "measure",
     "task": "move_sensor_to_measurement_position",
     "required": "well",
     "pauses": "in_place",
