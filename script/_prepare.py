@@ -1,11 +1,13 @@
-"""Install what tests need before they start, so that one sees it: ``mosquitto``, or versions of the hub.
+"""Install what tests need before they start, so that one sees it.
+
+``mosquitto``, ``opentrons``, or versions of the hub.
 
 What cannot be had is told and left to the tests, which skip or fail for it.
 """
 
 import sys
 
-from lab2mqtt.hub import environments, mosquitto
+from lab2mqtt.hub import environments, mosquitto, opentrons_package
 from lab2mqtt.hub.errors import HubError
 
 
@@ -18,6 +20,8 @@ for part in sys.argv[1:]:
     try:
         if part == "mosquitto":
             mosquitto.find_or_unpack(say)
+        elif part == "opentrons":
+            opentrons_package.install(say)
         else:
             environments.install(part, say)
     except HubError as error:
