@@ -1,0 +1,255 @@
+"""Runs on the robot, and commands in them.
+
+A run is checked by an analysis before it is made, because a value that does not fit makes the real server
+answer 500 and keep a ghost of a run, which has to be driven out.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
+import time
+from typing import Any, Final
+
+from lab2mqtt.core.errors import Fault, Refused, Unreachable
+from lab2mqtt.drivers.ot2_answers import Analysis, RunState, Step, field
+from lab2mqtt.drivers.ot2_errors import CommandFailed, NotFound, RobotFault
+from lab2mqtt.drivers.ot2_http import RobotServer
+from lab2mqtt.drivers.ot2_protocols import Protocols
+
+_ACTIONS: Final = ("play", "pause", "stop")
+_CREATE = 60.0  # s
+_SLICE = 20.0  # s that one question waits for a command
+_MARGIN = 5.0  # s that an answer may take beyond that
+
+
+class StillRunning(Fault):
+    """A command was not done in time, and goes on.
+
+    Attributes:
+        command_id: Under which it can be looked at.
+    """
+
+    def __init__(self, kind: str, command_id: str, within: float) -> None:
+        super().__init__(f"{kind} is not done after {within:g} s, and goes on")
+        self.command_id = command_id
+
+
+class Runs:
+    """The runs of one robot; it keeps 20."""
+
+    def __init__(self, server: RobotServer) -> None:
+        self._server = server
+        self._protocols = Protocols(server)
+
+    # Runs.
+
+    async def create(
+        self, protocol_id: str | None = None, values: Mapping[str, object] | None = None
+    ) -> tuple[RunState, Analysis | None]:
+        """Make a run, not started. An idle one that is current is replaced without a word.
+
+        Args:
+            protocol_id: What to play; None for commands only.
+            values: Of run-time parameters.
+
+        Returns:
+            The run, and what it is going to do.
+
+        Raises:
+            Refused: The analysis fails, with the reasons; or another run is under way.
+        """
+        analysis = await self._protocols.checked(protocol_id, values) if protocol_id else None
+        asked: dict[str, object] = {}
+        if protocol_id:
+            asked = {"protocolId": protocol_id, "runTimeParameterValues": dict(values or {})}
+        try:
+            return await self._post(asked), analysis
+        except RobotFault as fault:
+            if fault.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+        try:  # a ghost is gone after the question that stumbled over it
+            return await self._post(asked), analysis
+        except RobotFault:
+            await self.drive_out()
+            raise
+
+    async def drive_out(self) -> bool:
+        """Drive out a ghost: a current run that does not exist. Gives whether there was one."""
+        current = await self._current_id()
+        if current is None:
+            return False
+        try:
+            await self.state(current)
+        except NotFound:
+            pass
+        else:
+            return False
+        try:
+            made = await self._post({})
+        except RobotFault:
+            return True
+        await self.release(made.run_id)
+        return True
+
+    async def state(self, run_id: str) -> RunState:
+        """How a run stands.
+
+        Raises:
+            NotFound: The robot has forgotten it.
+        """
+        return RunState.read((await self._server.get(f"/runs/{run_id}")).data)
+
+    async def current(self) -> RunState | None:
+        """The run that the robot holds, whoever made it; None also for a ghost."""
+        if (run_id := await self._current_id()) is None:
+            return None
+        try:
+            return await self.state(run_id)
+        except NotFound:
+            return None
+
+    async def act(self, run_id: str, action: str) -> None:
+        """``play``, ``pause`` or ``stop``.
+
+        A pause comes after the command under way. A stop of a run that was started homes, and drops into the
+        trash what it believes to be on the pipettes; of one that was not started it waits for the command.
+
+        Raises:
+            RobotFault: Not now, as a pause of a run that is not running.
+        """
+        if action not in _ACTIONS:
+            raise Refused(f"action {action!r} is not one of {', '.join(_ACTIONS)}")
+        await self._server.post(f"/runs/{run_id}/actions", {"actionType": action})
+
+    async def release(self, run_id: str) -> None:
+        """Let the robot go after a run.
+
+        Raises:
+            Refused: It is under way.
+        """
+        try:
+            await self._server.ask("PATCH", f"/runs/{run_id}", {"data": {"current": False}})
+        except RobotFault as fault:
+            if fault.name != "RunStopped":  # it was not current any more
+                raise
+
+    async def delete(self, run_id: str) -> None:
+        """Forget one."""
+        await self._server.ask("DELETE", f"/runs/{run_id}")
+
+    async def step(self, run_id: str) -> Step:
+        """Which command of how many is under way."""
+        return Step.read((await self._server.get(f"/runs/{run_id}/commands", pageLength=1)).body)
+
+    async def follow(
+        self, run_id: str, changed: asyncio.Event | None = None, every: float = 1.0, patience: float = 240.0
+    ) -> AsyncIterator[tuple[RunState | None, Step | None]]:
+        """Tell of a run until it has ended, the end included, each time that something is different.
+
+        Args:
+            run_id: Which.
+            changed: Set by a hint that something may have changed; looked at all the same every so often.
+            every: s between two looks without a hint.
+            patience: s for which the robot may be out of reach.
+
+        Yields:
+            The run and where it is; None and None where the robot is out of reach.
+
+        Raises:
+            Unreachable: For longer than that.
+            NotFound: The robot knows nothing of it.
+        """
+        before: tuple[RunState | None, Step | None] | None = None
+        lost_at: float | None = None
+        while True:
+            if changed:
+                changed.clear()
+            now: tuple[RunState | None, Step | None]
+            try:
+                now = await self.state(run_id), await self.step(run_id)
+                lost_at = None
+            except Unreachable:
+                lost_at = lost_at or time.monotonic()
+                if time.monotonic() - lost_at > patience:
+                    raise
+                now = None, None
+            if now != before:
+                yield now
+                before = now
+            if now[0] and now[0].ended:
+                return
+            await _wait(changed, every)
+
+    # Commands.
+
+    async def command(
+        self, run_id: str, kind: str, params: Mapping[str, object], within: float, intent: str = "setup"
+    ) -> dict[str, Any]:
+        """Do one command in a run, and wait for its end.
+
+        Args:
+            run_id: Which.
+            kind: ``moveToWell``. The defaults of these commands are not those of the Python API: say
+                ``wellLocation`` and ``flowRate`` always.
+            params: Of the command.
+            within: s.
+            intent: ``setup`` before the run is started, ``protocol`` for its queue.
+
+        Returns:
+            The command's result.
+
+        Raises:
+            CommandFailed: It was taken and did not work, which the robot answers with 201.
+            StillRunning: It is not done in time.
+            RobotFault: It was not taken.
+        """
+        asked = {"commandType": kind, "params": dict(params), "intent": intent}
+        return await self._do(f"/runs/{run_id}/commands", asked, within)
+
+    async def stateless(self, kind: str, params: Mapping[str, object], within: float) -> dict[str, Any]:
+        """Do one command outside of runs: ``home``, lights and modules.
+
+        Raises:
+            Refused: A run is under way, also while it is paused.
+            CommandFailed: It did not work.
+        """
+        return await self._do("/commands", {"commandType": kind, "params": dict(params)}, within)
+
+    async def _do(self, path: str, asked: Mapping[str, object], within: float) -> dict[str, Any]:
+        end = time.monotonic() + within
+        wait = min(within, _SLICE)
+        query: dict[str, str | int] = {"waitUntilComplete": "true", "timeout": max(1, int(wait * 1000))}
+        answer = await self._server.post(path, asked, wait + _MARGIN, query)
+        told = answer.data
+        kind = str(asked["commandType"])
+        while True:
+            match field(told, "status", str):
+                case "succeeded":
+                    return dict(told.get("result") or {})
+                case "failed":
+                    raise CommandFailed(kind, told.get("error") or {})
+            if time.monotonic() >= end:
+                raise StillRunning(kind, field(told, "id", str), within)
+            await asyncio.sleep(min(0.5, max(0.0, end - time.monotonic())))
+            told = (await self._server.get(f"{path}/{field(told, 'id', str)}")).data
+
+    # Parts.
+
+    async def _post(self, asked: Mapping[str, object]) -> RunState:
+        return RunState.read((await self._server.post("/runs", asked, _CREATE)).data)
+
+    async def _current_id(self) -> str | None:
+        answer = (await self._server.get("/runs", pageLength=1)).body
+        link = (answer.get("links") or {}).get("current")
+        return str(field(link, "href", str)).rpartition("/")[2] if link else None
+
+
+async def _wait(changed: asyncio.Event | None, every: float) -> None:
+    if changed is None:
+        await asyncio.sleep(every)
+        return
+    try:
+        async with asyncio.timeout(every):
+            await changed.wait()
+    except TimeoutError:
+        return
