@@ -18,7 +18,7 @@ from lab2mqtt.cli.run_record import check_new, run_record, write_new
 from lab2mqtt.client import Lab, TaskError
 from lab2mqtt.client.lab import myself
 from lab2mqtt.core.errors import Misconfigured
-from lab2mqtt.runtime import ledger_file
+from lab2mqtt.runtime import ledger_file, ledger_query
 
 PAGE = 200  # commands in one answer
 UNLESS_TOLD = 100  # commands, where nothing says how many are wanted
@@ -193,9 +193,11 @@ async def _from_file(options: argparse.Namespace, wanted: Wanted) -> Found:
 
             async def ask(parameters: dict[str, Any]) -> dict[str, Any]:
                 limit = parameters["limit"]
-                query = ledger_file.Query(**{**parameters, "device": wanted.device or "", "limit": limit + 1})
-                commands = ledger_file.commands(connection, query)
-                events = ledger_file.events(connection, query)
+                query = ledger_query.Query(
+                    **{**parameters, "device": wanted.device or "", "limit": limit + 1}
+                )
+                commands = ledger_query.commands(connection, query)
+                events = ledger_query.events(connection, query)
                 return {"commands": commands[:limit], "events": events[:limit], "more": len(commands) > limit}
 
             commands, events, more = await _collect(ask, wanted, events=bool(options.export))

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from lab2mqtt import wire
-from lab2mqtt.runtime import ledger_file
+from lab2mqtt.runtime import ledger_query
 from lab2mqtt.runtime.ledger import Ledger
 
 AT_MOST = 512_000  # bytes of one answer; whoever wants more asks for what came before
@@ -26,11 +26,11 @@ async def page(ledger: Ledger, device_id: str, arguments: dict[str, Any]) -> Row
         LabError: The ledger cannot be read.
     """
     limit: int = arguments.get("limit", 100)
-    query = ledger_file.Query(**{**arguments, "device": device_id, "limit": limit + 1})
+    query = ledger_query.Query(**{**arguments, "device": device_id, "limit": limit + 1})
     commands, events = await ledger.read(
         lambda connection: (
-            ledger_file.commands(connection, query),
-            ledger_file.events(connection, query) if query.request_id is None else [],
+            ledger_query.commands(connection, query),
+            ledger_query.events(connection, query) if query.request_id is None else [],
         )
     )
     told, size = _fitting(commands[:limit], 0)

@@ -57,7 +57,7 @@ COMMIT;
 """
 
 # What is known when a command comes, and what when it is over.
-_TAKEN = (
+TAKEN = (
     "device",
     "request_id",
     "task",
@@ -68,7 +68,7 @@ _TAKEN = (
     "received_at",
     "bridge_version",
 )
-_SETTLED = (
+SETTLED = (
     "started_at",
     "ended_at",
     "status",
@@ -78,11 +78,11 @@ _SETTLED = (
     "changed",
     "sw_version",
 )
-_TAKE = f"INSERT INTO commands ({', '.join(_TAKEN)}) VALUES ({', '.join('?' * len(_TAKEN))})"  # noqa: S608
+_TAKE = f"INSERT INTO commands ({', '.join(TAKEN)}) VALUES ({', '.join('?' * len(TAKEN))})"  # noqa: S608
 _SETTLE = (
-    f"INSERT INTO commands ({', '.join(_TAKEN + _SETTLED)})"  # noqa: S608
-    f" VALUES ({', '.join('?' * len(_TAKEN + _SETTLED))}) ON CONFLICT (device, request_id) DO UPDATE SET "
-    + ", ".join(f"{column} = excluded.{column}" for column in _SETTLED)
+    f"INSERT INTO commands ({', '.join(TAKEN + SETTLED)})"  # noqa: S608
+    f" VALUES ({', '.join('?' * len(TAKEN + SETTLED))}) ON CONFLICT (device, request_id) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in SETTLED)
     + " WHERE commands.result IS NULL"
 )
 
@@ -348,77 +348,3 @@ def touch(connection: sqlite3.Connection, now: float) -> None:
 def end(connection: sqlite3.Connection, now: float) -> None:
     """Note that the bridge ended in order: everything was said."""
     connection.execute("UPDATE runs SET ended_at = ? WHERE seq = (SELECT max(seq) FROM runs)", (now,))
-
-
-# Reading
-
-_COLUMNS = ("seq", *_TAKEN, *_SETTLED)
-
-
-class Query(NamedTuple):
-    """What somebody wants to know.
-
-    Attributes:
-        device: Of which device; all when empty.
-        since: Received at this moment or later.
-        until: Received before this moment.
-        request_id: This command alone.
-        task: Of this task.
-        reservation: Under this reservation.
-        before: Older than the command of this number.
-        limit: How many at most; the newest.
-    """
-
-    device: str = ""
-    since: float | None = None
-    until: float | None = None
-    request_id: str | None = None
-    task: str | None = None
-    reservation: str | None = None
-    before: int | None = None
-    limit: int = 100
-
-
-def commands(connection: sqlite3.Connection, query: Query) -> list[dict[str, Any]]:
-    """Commands, newest first, each as an object of the columns that say something."""
-    conditions: tuple[tuple[str, object], ...] = (
-        ("device = ?", query.device or None),
-        ("received_at >= ?", query.since),
-        ("received_at < ?", query.until),
-        ("request_id = ?", query.request_id),
-        ("task = ?", query.task),
-        ("reservation = ?", query.reservation),
-        ("seq < ?", query.before),
-    )
-    chosen = [(text, value) for text, value in conditions if value is not None]
-    where = f"WHERE {' AND '.join(text for text, _ in chosen)}" if chosen else ""
-    rows = connection.execute(
-        f"SELECT {', '.join(_COLUMNS)} FROM commands {where} ORDER BY seq DESC LIMIT ?",  # noqa: S608
-        [*(value for _, value in chosen), query.limit],
-    )
-    return [_command(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
-
-
-def _command(row: dict[str, Any]) -> dict[str, Any]:
-    for column in ("parameters", "timeline", "changed", "result"):
-        row[column] = json.loads(row[column]) if row[column] else None
-    result = row.pop("result") or {}
-    row["result"], row["error"] = result.get("result"), result.get("error")
-    if row["task"] == "get_history":
-        row["result"] = None  # a history of histories would double with each look at it
-    return {key: value for key, value in row.items() if value is not None}
-
-
-def events(connection: sqlite3.Connection, query: Query) -> list[dict[str, Any]]:
-    """What else happened in the time that is asked about, newest first."""
-    rows = connection.execute(
-        "SELECT device, event FROM events WHERE (?1 = '' OR device = ?1) AND at >= ?2 AND at < ?3"
-        " ORDER BY seq DESC LIMIT ?4",
-        (
-            query.device,
-            query.since if query.since is not None else 0.0,
-            query.until if query.until is not None else 1e15,
-            query.limit,
-        ),
-    )
-    return [{"device": device, **json.loads(event)} for device, event in rows]

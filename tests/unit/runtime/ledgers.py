@@ -8,10 +8,11 @@ import sqlite3
 from typing import Any
 
 from lab2mqtt import wire
-from lab2mqtt.runtime import ledger_file
+from lab2mqtt.runtime import ledger_file, ledger_query
 from lab2mqtt.runtime.keep import Keep
 from lab2mqtt.runtime.ledger import Ledger
-from lab2mqtt.runtime.ledger_file import Found, Known, Query
+from lab2mqtt.runtime.ledger_file import Found, Known
+from lab2mqtt.runtime.ledger_query import Query
 
 NOW = 1_763_690_000.0
 WITHIN = 10.0  # s; only a test that fails waits so long
@@ -114,12 +115,12 @@ async def known(ledger: Ledger, request_id: str) -> Known | None:
 
 async def commands(ledger: Ledger, **query: Any) -> list[dict[str, Any]]:  # noqa: ANN401
     """Commands, newest first."""
-    return await ledger.read(lambda connection: ledger_file.commands(connection, Query(**query)))
+    return await ledger.read(lambda connection: ledger_query.commands(connection, Query(**query)))
 
 
 async def events(ledger: Ledger, **query: Any) -> list[dict[str, Any]]:  # noqa: ANN401
     """Events, newest first."""
-    return await ledger.read(lambda connection: ledger_file.events(connection, Query(**query)))
+    return await ledger.read(lambda connection: ledger_query.events(connection, Query(**query)))
 
 
 @contextlib.contextmanager

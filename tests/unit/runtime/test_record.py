@@ -11,9 +11,10 @@ import pytest
 
 from lab2mqtt import __version__, wire
 from lab2mqtt.core.errors import LabError, Refused
-from lab2mqtt.runtime import ledger as ledger_module, ledger_file
+from lab2mqtt.runtime import ledger as ledger_module, ledger_file, ledger_query
 from lab2mqtt.runtime.ledger import Ledger
-from lab2mqtt.runtime.ledger_file import KEPT_AT_MOST, KNOWN_FOR, Found, Known, Query
+from lab2mqtt.runtime.ledger_file import KEPT_AT_MOST, KNOWN_FOR, Found, Known
+from lab2mqtt.runtime.ledger_query import Query
 from lab2mqtt.runtime.record import LONGEST_PARAMETERS, LONGEST_TIMELINE, KnownAlready, Record, asks_for
 
 NOW = 1_763_690_000.0
@@ -315,7 +316,7 @@ async def test_a_command_that_is_over_cannot_be_changed() -> None:
 
 async def history(ledger: Ledger) -> list[dict[str, Any]]:
     """All commands, newest first."""
-    return await ledger.read(lambda connection: ledger_file.commands(connection, Query()))
+    return await ledger.read(lambda connection: ledger_query.commands(connection, Query()))
 
 
 async def test_who_asked_what_and_when_is_kept_with_what_came_of_it() -> None:
@@ -418,7 +419,7 @@ async def test_of_long_parameters_the_ledger_keeps_a_mark(tmp_path: Path) -> Non
         before.take(command("a", steps=steps))
         await note(before, command("a"))
         await settle(before, command("a"))
-        (row,) = await ledger.read(lambda connection: ledger_file.commands(connection, Query()))
+        (row,) = await ledger.read(lambda connection: ledger_query.commands(connection, Query()))
     kept = row["parameters"]
     assert kept["begins"].startswith('{"steps": [{"volume": 0}')
     assert len(str(kept)) < 400 < LONGEST_PARAMETERS < kept["bytes"]
