@@ -89,10 +89,17 @@ class Observer:
         self.close()
 
     def _on_connect(self, client: paho.Client, *_: object) -> None:
+        self._subscribe(client)
+
+    def _subscribe(self, client: paho.Client) -> None:
         client.subscribe([(topic, 1) for topic in (*self._filters, self._marker)])
 
     def _settle(self) -> None:
-        """Wait for the marker; amqtt loses it now and then when somebody else connects in that moment."""
+        """Wait for the marker.
+
+        When somebody else connects in the moment, amqtt now and then acknowledges a subscription of several
+        topics and takes only the first of them ("dictionary changed size during iteration").
+        """
         deadline = time.monotonic() + SETTLED_WITHIN
         while True:
             try:
@@ -100,7 +107,7 @@ class Observer:
             except AssertionError:
                 if time.monotonic() > deadline:
                     raise
-                self._client.publish(self._marker, "back", qos=1)
+                self._subscribe(self._client)
             else:
                 return
 
