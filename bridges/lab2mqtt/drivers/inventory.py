@@ -1,9 +1,7 @@
 """Which plate stands in which room of which hotel, kept in a file of its own."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 import json
-import os
 from pathlib import Path
 import threading
 import time
@@ -11,6 +9,7 @@ from typing import Any
 
 from lab2mqtt.core.errors import Fault, Refused
 from lab2mqtt.core.words import near
+from lab2mqtt.whole_file import write_whole
 
 
 @dataclass(frozen=True, order=True)
@@ -114,18 +113,10 @@ class Inventory:
         """Write the file, then believe it: after a power cut there is the old one or the new one."""
         if self._state:
             plates = {plate: {"hotel": room.hotel, "room": room.number} for plate, room in rooms.items()}
-            beside = self._state.with_name(f".{self._state.name}.{os.getpid()}")
+            content = {"version": 1, "plates": plates}
             try:
-                self._state.parent.mkdir(parents=True, exist_ok=True)
-                with beside.open("w", encoding="utf-8") as file:
-                    json.dump({"version": 1, "plates": plates}, file, ensure_ascii=False, indent=1)
-                    file.flush()
-                    os.fsync(file.fileno())
-                beside.replace(self._state)
-                _sync_folder(self._state.parent)
+                write_whole(self._state, json.dumps(content, ensure_ascii=False, indent=1))
             except OSError as error:
-                with suppress(OSError):
-                    beside.unlink(missing_ok=True)
                 raise Fault(f"the inventory cannot be written: {error}") from error
         self._rooms = rooms
 
@@ -141,12 +132,3 @@ def _decode(content: Any) -> dict[str, Room]:  # noqa: ANN401 - whatever the fil
             raise ValueError(f"room {room} is given twice")
         rooms[plate] = room
     return rooms
-
-
-def _sync_folder(folder: Path) -> None:
-    """Without this the rename itself may be lost in a power cut."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -1,10 +1,8 @@
 """The file that keeps what is remembered of a deck: after a power cut there is the old one or the new one."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,6 +11,7 @@ from lab2mqtt.drivers.ot2_deck_settings import Layout
 from lab2mqtt.drivers.ot2_deck_state import UNKNOWN_HAND, DeckState, Hand, Reserved, Sensor, Tip, Well
 from lab2mqtt.drivers.ot2_labware import Place
 from lab2mqtt.drivers.ot2_steps import KINDS, Step
+from lab2mqtt.whole_file import write_whole
 
 _VERSION = 1
 _TIPS = ("new", "used", "out", "unknown")
@@ -41,18 +40,9 @@ def save(file: Path, state: DeckState, layout: Layout) -> None:
     Raises:
         Fault: It cannot be written; the old one is still there.
     """
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("w", encoding="utf-8") as stream:
-            json.dump(_encode(state, layout), stream, ensure_ascii=False, separators=(",", ":"))
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(file)
-        _sync_folder(file.parent)
+        write_whole(file, json.dumps(_encode(state, layout), ensure_ascii=False, separators=(",", ":")))
     except (OSError, ValueError) as error:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
         raise Fault(f"what is known of the deck cannot be written: {error}") from error
 
 
@@ -187,12 +177,3 @@ def _volume(told: object) -> float:
     if isinstance(told, bool) or not isinstance(told, (int, float)) or not 0 <= told < math.inf:
         raise ValueError(f"{told!r} is no volume")
     return float(told)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Without this the rename itself may be lost in a power cut."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -4,9 +4,10 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 import json
 import logging
-import os
 from pathlib import Path
 from typing import Any
+
+from lab2mqtt.whole_file import write_whole
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -91,12 +92,5 @@ class Kept:
         last.add_done_callback(ended)
 
     def _replace(self, text: str) -> None:
-        if self._file is None:
-            return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        part = self._file.with_name(f"{self._file.name}.part")
-        with part.open("w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(self._file)
+        if self._file:
+            write_whole(self._file, text)

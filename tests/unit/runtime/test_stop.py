@@ -172,7 +172,7 @@ def stalled(file: Path) -> Iterator[Callable[[], None]]:
 
     Whoever opens a pipe to write into it waits until somebody reads.
     """
-    part, aside = file.with_name(f"{file.name}.part"), file.with_name("aside")
+    part, aside = file.with_name(f".{file.name}.part"), file.with_name("aside")
     os.mkfifo(part)
     ends: list[int] = []
 
