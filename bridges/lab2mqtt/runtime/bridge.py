@@ -20,7 +20,7 @@ from lab2mqtt.runtime.inbox import Inbox
 from lab2mqtt.runtime.lab_stop import LabStop
 from lab2mqtt.runtime.mqtt import BrokerError, Connection, Message, Will
 from lab2mqtt.runtime.overtaking import Overtaking, stop_of
-from lab2mqtt.runtime.speakers import TOPICS_AT_ONCE, Speakers
+from lab2mqtt.runtime.speakers import Speakers
 from lab2mqtt.runtime.workers import Workers
 
 _LOGGER = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class Bridge:
         own = [*self._lab_stop.topics, self._status_topic, self._claim.topic, self._birth_topic]
         remembered = self._announcer.remembered
         topics = [*((topic, 1) for topic in own), *self._others.topics]
-        await self._listen([*topics, *self._speakers.topics(remembered)])
+        await self.connection.listen([*topics, *self._speakers.topics(remembered)])
         await self._claim.take()  # all that is retained has come by now
         self._lab_stop.say_missing()
         spoken = await self._speakers.find()
@@ -158,11 +158,7 @@ class Bridge:
             await self._ledger.open()
         await self.workers.begin(one for one in device_ids if one not in self._speakers.silent)
         topics = [self.workers.topic(device_id, "command") for device_id in device_ids]
-        await self._listen([(topic, 1) for topic in topics])
-
-    async def _listen(self, topics: list[tuple[str, int]]) -> None:
-        for start in range(0, len(topics), TOPICS_AT_ONCE):
-            await self.connection.listen(topics[start : start + TOPICS_AT_ONCE])
+        await self.connection.listen([(topic, 1) for topic in topics])
 
     def _say_status(self, word: str, **more: object) -> None:
         self._retain(self._status_topic, self._status(word, **more))

@@ -41,6 +41,7 @@ _REFUSED = 128  # MQTT's mark of a subscription that failed
 KEEPALIVE = 15  # s
 CONNECT_TIMEOUT = 10  # s
 LONGEST_PAUSE = 8  # s between two attempts
+TOPICS_AT_ONCE = 200  # in one SUBSCRIBE
 IN_FLIGHT = 64  # QoS 1 messages that the broker has not acknowledged; more wait here, not there
 WAITING = 10_000  # answers kept while there is no broker; the oldest go first
 
@@ -127,15 +128,15 @@ class Link(aiomqtt.Client):
         Raises:
             BrokerError: The link was lost, or the broker refuses one.
         """
-        if not topics:
-            return
-        try:
-            granted: Any = await self.subscribe(topics)  # numbers, or with MQTT 5 reason codes
-        except aiomqtt.MqttError as error:
-            raise BrokerError(str(error)) from error
-        for (topic, _), code in zip(topics, granted, strict=False):
-            if (code if isinstance(code, int) else code.value) >= _REFUSED:
-                raise BrokerError(f"the broker does not let us subscribe to {topic}")
+        for start in range(0, len(topics), TOPICS_AT_ONCE):
+            some = topics[start : start + TOPICS_AT_ONCE]
+            try:
+                granted: Any = await self.subscribe(some)  # numbers, or with MQTT 5 reason codes
+            except aiomqtt.MqttError as error:
+                raise BrokerError(str(error)) from error
+            for (topic, _), code in zip(some, granted, strict=False):
+                if (code if isinstance(code, int) else code.value) >= _REFUSED:
+                    raise BrokerError(f"the broker does not let us subscribe to {topic}")
 
     def send(self, topic: str, payload: str | bytes, qos: int, *, retain: bool, later: bool = True) -> None:
         """Publish without waiting; what is lost with the link and worth it later is ``unacknowledged``."""

@@ -12,7 +12,6 @@ from lab2mqtt.runtime.mqtt import BrokerError, Connection, Message
 
 _LOGGER = logging.getLogger(__name__)
 
-TOPICS_AT_ONCE = 200  # in one SUBSCRIBE
 LOOK_EVERY = 5.0  # s between two looks whether the other speaker lives
 GONE_AFTER = 30.0  # s without a sign of life, after which a silent bridge speaks
 FORGET_RIVAL_AFTER = 30.0  # s since a rival last said that it waits
