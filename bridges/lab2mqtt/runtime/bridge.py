@@ -188,7 +188,8 @@ class Bridge:
     def hush(self, device_id: str) -> None:
         """End a device's work, and say nothing of it any more."""
         self._announcer.hush(device_id)
-        self._in_background(self.workers.end(device_id))
+        if worker := self.workers.let_go(device_id):
+            self._in_background(worker.close())
 
     def say_again(self, device_id: str) -> None:
         """Say everything of a device: another has written over it."""

@@ -109,12 +109,12 @@ class Workers(Mapping[str, Worker]):
         for worker in workers:
             worker.say_everything()
 
-    async def end(self, device_id: str) -> None:
-        """End a device's work; what comes for it from now on is nobody's."""
+    def let_go(self, device_id: str) -> Worker | None:
+        """End a device's work, and give its worker to be closed; what comes for it by now is nobody's."""
         if worker := self._workers.pop(device_id, None):
             del self.by_topic[self.topic(device_id, "command")]
             self._running.pop(device_id).cancel()
-            await worker.close()
+        return worker
 
     async def close(self) -> None:
         """End all work."""
