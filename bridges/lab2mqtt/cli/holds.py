@@ -2,10 +2,10 @@
 
 import argparse
 import json
-import time
 
 from lab2mqtt.cli.lab import with_lab
 from lab2mqtt.client import Lab
+from lab2mqtt.runtime.spoken import local_time
 
 
 def reserve(options: argparse.Namespace) -> int:
@@ -16,7 +16,7 @@ def reserve(options: argparse.Namespace) -> int:
         if options.reason:
             parameters["reason"] = options.reason
         told = await lab[options.device].call("reserve", parameters, reservation=options.holder)
-        until = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(told["until"]))
+        until = local_time(told["until"])
         taken = f", taken over from {told['taken_from']}" if told.get("taken_from") else ""
         words = f"{options.device} is reserved by {told['holder']} until {until}{taken}"
         print(json.dumps(told, ensure_ascii=False) if options.json else words)

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 import contextlib
-import time
 from typing import TYPE_CHECKING, Any
 
 from lab2mqtt.client.errors import NoAnswer, Reserved, TaskError
 from lab2mqtt.core.house import HOUSE_TASKS
 from lab2mqtt.runtime.mqtt import BrokerError
+from lab2mqtt.runtime.spoken import reserved_by
 
 if TYPE_CHECKING:
     from lab2mqtt.client.lab import Lab
@@ -147,10 +147,7 @@ class Reservation:
 
 def _told(state: Mapping[str, Any]) -> str:
     """A reservation in words, out of a state."""
-    until = state.get("reserved_until")
-    when = f" until {time.strftime('%Y-%m-%d %H:%M:%S %z', time.localtime(until))}" if until else ""
-    reason = f" ({state['reservation_reason']})" if state.get("reservation_reason") else ""
-    return f"reserved by {state.get('reserved_by')!r}{when}{reason}"
+    return reserved_by(state.get("reserved_by"), state.get("reserved_until"), state.get("reservation_reason"))
 
 
 def _now() -> float:

@@ -132,7 +132,7 @@ class Execution:
             raise Refused(f"nothing runs on {self._presence.device_id}")
         if running.run.paused is not paused:
             if not paused:
-                self._permits.check_resume(running.task, reservation)
+                self._permits.check_nobody_objects(running.task, reservation)
             running.pause(paused=paused)
             self._presence.paused = paused
             self._answers.tell(running.command, "paused" if paused else "running")

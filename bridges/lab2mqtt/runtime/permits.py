@@ -14,6 +14,7 @@ from lab2mqtt.runtime.instrument import Instrument
 from lab2mqtt.runtime.interlocks import Interlocks
 from lab2mqtt.runtime.ledger import Ledger
 from lab2mqtt.runtime.others import Others
+from lab2mqtt.runtime.spoken import local_time, reserved_by
 from lab2mqtt.runtime.stop import Latches, told
 
 CLOCK_IS_SET = 1_735_689_600  # 2025; a clock that shows less has not been set
@@ -72,10 +73,7 @@ class Permits:
         """
         self.check_expiry(task, command)
         if task.effect != "read":
-            self._check_stop(task)
-            self._check_holds(command["reservation"])
-            if words := self._interlocks.against(task.name, task.effect):
-                raise Refused("; ".join(words), wire.INTERLOCKED)
+            self.check_nobody_objects(task, command["reservation"])
         if not self._instrument.reachable and not task.link:
             why = self._instrument.problem or "not connected yet"
             raise Unreachable(f"the instrument does not answer: {why}")
@@ -85,14 +83,19 @@ class Permits:
         if task.effect == "move" and not task.homes and must and (first := must(self._instrument.snapshot)):
             raise Refused(f"it must be homed first: {'; '.join(first)}", wire.NOT_ALLOWED)
 
-    def check_resume(self, task: BoundTask, reservation: str | None) -> None:
-        """Let a paused task go on.
+    def check_nobody_objects(self, task: BoundTask, reservation: str | None) -> None:
+        """Let a task start, or a paused one go on, as far as people and other devices are concerned.
 
         Raises:
             LabError: It may not.
         """
-        self._check_stop(task)
-        self._check_holds(reservation)
+        if task.effect == "move" and (stop := self._latches.of(self._device_id)):
+            raise EmergencyStopped(f"{told(stop)}; reset it first")
+        if maintenance := self._holds.maintained(self._device_id):
+            raise Refused(_maintained(maintenance), wire.MAINTENANCE)
+        lease = self._holds.reserved(self._device_id)
+        if lease and lease.holder != reservation:
+            raise Refused(self.reserved(lease), wire.RESERVED)
         if words := self._interlocks.against(task.name, task.effect):
             raise Refused("; ".join(words), wire.INTERLOCKED)
 
@@ -133,22 +136,9 @@ class Permits:
 
     def reserved(self, lease: Lease) -> str:
         """A reservation in words."""
-        until = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(self._holds.until(lease)))
-        return f"reserved by {lease.holder!r} until {until}{f' ({lease.reason})' if lease.reason else ''}"
-
-    def _check_stop(self, task: BoundTask) -> None:
-        if task.effect == "move" and (stop := self._latches.of(self._device_id)):
-            raise EmergencyStopped(f"{told(stop)}; reset it first")
-
-    def _check_holds(self, reservation: str | None) -> None:
-        if maintenance := self._holds.maintained(self._device_id):
-            raise Refused(_maintained(maintenance), wire.MAINTENANCE)
-        lease = self._holds.reserved(self._device_id)
-        if lease and lease.holder != reservation:
-            raise Refused(self.reserved(lease), wire.RESERVED)
+        return reserved_by(lease.holder, self._holds.until(lease), lease.reason)
 
 
 def _maintained(maintenance: Maintenance) -> str:
-    since = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(maintenance.since))
     reason = f" ({maintenance.reason})" if maintenance.reason else ""
-    return f"in maintenance by {maintenance.by} since {since}{reason}"
+    return f"in maintenance by {maintenance.by} since {local_time(maintenance.since)}{reason}"
