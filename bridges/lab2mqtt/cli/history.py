@@ -18,11 +18,10 @@ from lab2mqtt.cli.run_record import check_new, run_record, write_new
 from lab2mqtt.client import Lab, TaskError
 from lab2mqtt.client.lab import myself
 from lab2mqtt.core.errors import Misconfigured
-from lab2mqtt.runtime import ledger_file, ledger_query
+from lab2mqtt.runtime import history as pages, ledger_file
 
 PAGE = 200  # commands in one answer
 UNLESS_TOLD = 100  # commands, where nothing says how many are wanted
-_LOOKS = 20  # commands more than wanted, as some are left out
 _EVENTS = 1000  # in one answer
 
 # Answers the parameters of the task ``get_history`` as that task does.
@@ -192,13 +191,7 @@ async def _from_file(options: argparse.Namespace, wanted: Wanted) -> Found:
                 )
 
             async def ask(parameters: dict[str, Any]) -> dict[str, Any]:
-                limit = parameters["limit"]
-                query = ledger_query.Query(
-                    **{**parameters, "device": wanted.device or "", "limit": limit + 1}
-                )
-                commands = ledger_query.commands(connection, query)
-                events = ledger_query.events(connection, query)
-                return {"commands": commands[:limit], "events": events[:limit], "more": len(commands) > limit}
+                return pages.page(connection, wanted.device or "", parameters)
 
             commands, events, more = await _collect(ask, wanted, events=bool(options.export))
     except (sqlite3.Error, OSError) as error:
@@ -242,9 +235,9 @@ async def _pages(
     found: list[dict[str, Any]] = []
     before: dict[str, Any] = {}
     while limit is None or len(found) < limit:
-        # Some more: to have looked at the history is no part of it.
-        size = PAGE if limit is None else min(PAGE, limit - len(found) + _LOOKS)
+        size = PAGE if limit is None else min(PAGE, limit - len(found))
         page = await ask({**parameters, **before, "limit": size})
+        # A look at the history is no part of it, not even one that was refused.
         found += [row for row in page["commands"] if row["task"] != "get_history"]
         if not page["more"] or not page["commands"]:
             return found, False
@@ -261,7 +254,7 @@ async def _events(ask: Ask, span: dict[str, Any]) -> list[dict[str, Any]]:
         page = (await ask({**span, "before": 0, "limit": _EVENTS}))["events"]
         known = len(found)
         found |= {wire.encode(event): event for event in page}
-        if len(page) < _EVENTS or len(found) == known:
+        if len(found) == known:  # a page may hold fewer than were asked for: an answer has its limit
             return sorted(found.values(), key=lambda event: event["timestamp"])
         span["until"] = min(event["timestamp"] for event in page) + 0.01
 

@@ -1,38 +1,34 @@
 """The task ``get_history``: what became of a device's commands, in answers that anybody can read."""
 
 import json
+import sqlite3
 from typing import Any
 
 from lab2mqtt import wire
 from lab2mqtt.runtime import ledger_query
-from lab2mqtt.runtime.ledger import Ledger
 
 AT_MOST = 512_000  # bytes of one answer; whoever wants more asks for what came before
 
 Row = dict[str, Any]
 
 
-async def page(ledger: Ledger, device_id: str, arguments: dict[str, Any]) -> Row:
+def page(connection: sqlite3.Connection, device_id: str, arguments: dict[str, Any]) -> Row:
     """One answer: ``commands`` and ``events``, newest first, and whether there are ``more`` commands.
 
     Events have nothing to do with ``before``: they are those of the time that is asked about.
 
     Args:
-        ledger: Where it stands.
-        device_id: Whose.
+        connection: The ledger.
+        device_id: Whose; empty for all.
         arguments: Of the task.
 
     Raises:
-        LabError: The ledger cannot be read.
+        sqlite3.Error: The ledger cannot be read.
     """
     limit: int = arguments.get("limit", 100)
     query = ledger_query.Query(**{**arguments, "device": device_id, "limit": limit + 1})
-    commands, events = await ledger.read(
-        lambda connection: (
-            ledger_query.commands(connection, query),
-            ledger_query.events(connection, query) if query.request_id is None else [],
-        )
-    )
+    commands = ledger_query.commands(connection, query)
+    events = ledger_query.events(connection, query) if query.request_id is None else []
     told, size = _fitting(commands[:limit], 0)
     happened, _ = _fitting(events[:limit], size)
     return {"commands": told, "events": happened, "more": len(told) < len(commands)}

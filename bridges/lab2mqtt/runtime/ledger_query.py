@@ -58,8 +58,6 @@ def _command(row: dict[str, Any]) -> dict[str, Any]:
         row[column] = json.loads(row[column]) if row[column] else None
     result = row.pop("result") or {}
     row["result"], row["error"] = result.get("result"), result.get("error")
-    if row["task"] == "get_history":
-        row["result"] = None  # a history of histories would double with each look at it
     return {key: value for key, value in row.items() if value is not None}
 
 

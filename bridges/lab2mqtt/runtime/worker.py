@@ -212,7 +212,8 @@ class Worker:
                 result = self._execution.pause(paused=False, reservation=command["reservation"])
             case "get_history":
                 # Not on the record: each answer would hold all that were given before.
-                self._answer(command, history.page(self._ledger, self._name, arguments), record=False)
+                asked = self._ledger.read(lambda ledger: history.page(ledger, self._name, arguments))
+                self._answer(command, asked, record=False)
                 return
             case "reset_emergency_stop":
                 self._answer(command, self._reset())
