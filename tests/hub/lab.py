@@ -150,6 +150,8 @@ class Lab:
         if self.state()["emergency_stop"] or self.state()["task"]:
             press(hub, "cancel")
             press(hub, "reset_stop")
+        if self.state()["maintenance"]:
+            hub.call_service("switch", "turn_off", {"entity_id": MAINTENANCE})
         hub.wait_for(READINESS, lambda now: now["state"] == "ready")
         return self
 

@@ -33,6 +33,7 @@ from lab2mqtt.hub.process import HomeAssistant
 
 SLOW = 25  # 34 °/s
 COMMAND = f"lab2mqtt/{DEVICE}/command"
+RESULT = f"lab2mqtt/{DEVICE}/result"
 
 
 def _event(event_type: str, task: str) -> Callable[[State], bool]:
@@ -55,7 +56,7 @@ def _call(lab: Lab, task: str, **parameters: object) -> None:
     request_id = uuid.uuid4().hex
     lab.seen.publish(COMMAND, {"request_id": request_id, "task": task, "parameters": parameters})
     answer = lab.seen.wait(
-        f"lab2mqtt/{DEVICE}/result", lambda told: told["request_id"] == request_id, since=since
+        RESULT, lambda told: told["request_id"] == request_id, since=since
     )
     assert answer.json["status"] == "success"
 
@@ -245,6 +246,12 @@ def test_every_command_of_the_hub_has_an_id_and_an_end(hub: HomeAssistant, lab: 
         {},
         {"angle": 10.0},
     ]
+    asked = {command["request_id"] for command in commands}
+    until(
+        lambda: asked <= {one.json["request_id"] for one in lab.seen.heard(RESULT, since)},
+        "every command is answered",
+        within=30,
+    )
 
 
 def test_maintenance_is_a_switch(hub: HomeAssistant, lab: Lab) -> None:
