@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from lab2mqtt.core.entities import Commanding, Entity
-from lab2mqtt.core.parameters import Setting
+from lab2mqtt.core.parameters import Parameter, Setting
 
 S = TypeVar("S")
 
@@ -25,6 +25,10 @@ class Task:
             setting that holds them.
         homes: Whether it is what a device does that must be homed before any other motion.
         link: ``open`` makes the connection to the instrument, ``close`` ends it until it is opened again.
+        parameters: Of a task that is data: the method serves several, and is called with the ``task``'s name
+            and its ``arguments``. None reads them from the method.
+        description: What such a task does.
+        returns: What such a task gives.
     """
 
     name: str
@@ -33,11 +37,22 @@ class Task:
     timeout: float | Setting = 10.0
     homes: bool = False
     link: Literal["", "open", "close"] = ""
+    parameters: Sequence[Parameter] | None = None
+    description: str = ""
+    returns: str = ""
 
     @property
     def method(self) -> str:
         """The name of the driver's method."""
         return self.run or self.name
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Growth:
+    """What the settings of a device add to its declaration."""
+
+    entities: Sequence[Entity[Any]] = ()
+    tasks: Sequence[Task] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,11 +76,13 @@ class Device(Generic[S]):
         pausable: Whether its tasks hold on ``pause``.
         faults: Reasons, in words, why the instrument will not work now; none when all is well.
         needs_homing: Reasons why it must be homed first.
+        occupied: Reasons, in words, that somebody else uses the instrument now.
         after_stop: What a person must know, home or look at after an emergency stop, before it moves again.
         simulator: The module whose ``python -m`` plays it at its own interface.
         link_setting: The setting that says where it is reached; a simulated one is given its own there.
         icon: The device's icon.
         events: Types of event that the driver itself reports.
+        grows: ``module:function`` that takes the settings and gives the ``Growth`` that they bring.
     """
 
     model: str
@@ -81,11 +98,13 @@ class Device(Generic[S]):
     pausable: bool = False
     faults: Callable[[S], Sequence[str]] | None = None
     needs_homing: Callable[[S], Sequence[str]] | None = None
+    occupied: Callable[[S], Sequence[str]] | None = None
     after_stop: str = ""
     simulator: str = ""
     link_setting: str = ""
     icon: str = ""
     events: Sequence[str] = ()
+    grows: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a declaration that contradicts itself."""

@@ -31,6 +31,8 @@ class Entity(Generic[S]):
         device_class: Home Assistant's device class of the platform.
         reachable: Whether it is worth something only while the instrument answers; False keeps it available
             as long as the bridge lives.
+        part: The part of the device to which it belongs, a device of its own in Home Assistant; it is there
+            as long as the instrument tells of that part.
     """
 
     platform: ClassVar[str]
@@ -43,6 +45,7 @@ class Entity(Generic[S]):
     enabled: bool = True
     device_class: str = ""
     reachable: bool = True
+    part: str = ""
 
     def __post_init__(self) -> None:
         if not _KEY.fullmatch(self.key):
@@ -97,8 +100,23 @@ class Update(Readable[S]):
     platform = "update"
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Picture:
+    """A picture.
+
+    Attributes:
+        content: The bytes of the file.
+        taken_at: Seconds since the epoch.
+        content_type: Its media type.
+    """
+
+    content: bytes
+    taken_at: float
+    content_type: str = "image/jpeg"
+
+
 class Image(Readable[S]):
-    """A picture; read gives the address that the hub fetches it from."""
+    """A picture; read gives a ``Picture``, or None while there is none. JPEG."""
 
     platform = "image"
 
@@ -145,6 +163,12 @@ class Switch(Commanding[S]):
     """On or off to set; the parameter is a boolean."""
 
     platform = "switch"
+
+
+class Light(Commanding[S]):
+    """A light that is on or off; the parameter is a boolean."""
+
+    platform = "light"
 
 
 class TextInput(Commanding[S]):
