@@ -36,8 +36,7 @@ class Heard(NamedTuple):
             return None
 
 
-# s; amqtt waits five for an acknowledgement that it has missed, and is silent to that client meanwhile.
-SETTLED_WITHIN = 15.0
+SETTLED_WITHIN = 15.0  # s
 LOST_AFTER = 3.0  # s
 
 
@@ -56,26 +55,42 @@ class Observer:
         self._news = threading.Condition()
         self._heard: list[Heard] = []
         self._marker = marker or f"observer/{uuid.uuid4().hex}"
-        self._client = paho.Client(
-            paho.CallbackAPIVersion.VERSION2, client_id=f"observer-{uuid.uuid4().hex[:8]}"
-        )
-        self._client.max_inflight_messages_set(1000)
-        self._client.reconnect_delay_set(1, 1)
-        self._client.on_connect = self._on_connect
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_message = self._on_message
-        self._client.on_socket_open = _without_delay
+        self._where = port, login, tls
+        deadline = time.monotonic() + SETTLED_WITHIN
+        while True:
+            self._client = self._connected()
+            try:
+                self.wait(self._marker, within=LOST_AFTER)
+            except AssertionError:
+                self.close()
+                if time.monotonic() > deadline:
+                    raise
+                self._heard.clear()
+            else:
+                return
+
+    def _connected(self) -> paho.Client:
+        """A new client.
+
+        When somebody else connects in the moment, amqtt now and then acknowledges a subscription of several
+        topics and takes only the first of them ("dictionary changed size during iteration"), or says nothing
+        more to that client: another one is heard.
+        """
+        port, login, tls = self._where
+        client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=f"observer-{uuid.uuid4().hex[:8]}")
+        client.max_inflight_messages_set(1000)
+        client.reconnect_delay_set(1, 1)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_socket_open = _without_delay
         if login:
-            self._client.username_pw_set(*login)
+            client.username_pw_set(*login)
         if tls:
-            self._client.tls_set_context(tls)
-        self._client.connect(LOOPBACK, port, keepalive=60)
-        self._client.loop_start()
-        try:
-            self._settle()
-        except BaseException:
-            self.close()
-            raise
+            client.tls_set_context(tls)
+        client.connect(LOOPBACK, port, keepalive=60)
+        client.loop_start()
+        return client
 
     def close(self) -> None:
         """Disconnect."""
@@ -89,27 +104,7 @@ class Observer:
         self.close()
 
     def _on_connect(self, client: paho.Client, *_: object) -> None:
-        self._subscribe(client)
-
-    def _subscribe(self, client: paho.Client) -> None:
         client.subscribe([(topic, 1) for topic in (*self._filters, self._marker)])
-
-    def _settle(self) -> None:
-        """Wait for the marker.
-
-        When somebody else connects in the moment, amqtt now and then acknowledges a subscription of several
-        topics and takes only the first of them ("dictionary changed size during iteration").
-        """
-        deadline = time.monotonic() + SETTLED_WITHIN
-        while True:
-            try:
-                self.wait(self._marker, within=min(LOST_AFTER, deadline - time.monotonic()))
-            except AssertionError:
-                if time.monotonic() > deadline:
-                    raise
-                self._subscribe(self._client)
-            else:
-                return
 
     def _on_subscribe(self, client: paho.Client, *_: object) -> None:
         # It comes back when all that is retained has come.

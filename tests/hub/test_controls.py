@@ -55,9 +55,7 @@ def _call(lab: Lab, task: str, **parameters: object) -> None:
     since = lab.seen.mark()
     request_id = uuid.uuid4().hex
     lab.seen.publish(COMMAND, {"request_id": request_id, "task": task, "parameters": parameters})
-    answer = lab.seen.wait(
-        RESULT, lambda told: told["request_id"] == request_id, since=since
-    )
+    answer = lab.seen.wait(RESULT, lambda told: told["request_id"] == request_id, since=since)
     assert answer.json["status"] == "success"
 
 
