@@ -16,6 +16,9 @@ class Run(Protocol):
     def progress(self, percent: float | None = None, message: str = "") -> None:
         """Tell how far the task is: 0 to 100, or words, or both."""
 
+    def hold(self, message: str) -> None:
+        """Tell that the task holds by itself, as one that waits for a person: ``paused`` until it is resumed."""
+
     def check(self) -> None:
         """Go on only if the task may.
 

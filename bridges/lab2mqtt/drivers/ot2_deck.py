@@ -129,6 +129,11 @@ class Deck:
         """The run that may be under way."""
         return self._state.reserved
 
+    @property
+    def sensor_held(self) -> bool:
+        """Whether the sensor hangs on the pipette, as far as is known."""
+        return self.layout.sensor_port is not None and self._state.sensor != "parked"
+
     def advance(self, done: int) -> None:
         """Note that the first so many steps of the run have succeeded. Fewer than before changes nothing.
 
@@ -200,6 +205,16 @@ class Deck:
             self._happened(after)
 
     # What only a person says.
+
+    def begin_new(self) -> None:
+        """Take the deck to be as configured, full racks and vials and empty plates, where nothing is known of it.
+
+        For a simulated robot: of a real one nothing is known until a person has said it.
+        """
+        with self._lock:
+            if self._state == DeckState():
+                self.problem = ""
+                self._keep(DeckState.new(self.layout))
 
     def reset_tips(self, slot: str, wells: Sequence[str] = (), *, there: bool = True) -> None:
         """Say that new tips are in a rack, or none; and that nothing of this rack hangs on the pipette.
@@ -279,6 +294,18 @@ class Deck:
             self._keep(after)
 
     # What it shows.
+
+    def next_well(self) -> str:
+        """The first empty well of the plate, row by row.
+
+        Raises:
+            Refused: There is none.
+        """
+        with self._lock:
+            for place in self.layout.places(self.layout.settings.plate):
+                if self._state.well(place).contents == {}:
+                    return place.well
+        raise Refused("no well of the plate is empty: put in a new one, then reset_plate", "not_allowed")
 
     def faults(self) -> list[str]:
         """What forbids any run now, in words."""

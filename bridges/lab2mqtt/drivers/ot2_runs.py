@@ -18,6 +18,7 @@ from lab2mqtt.drivers.ot2_protocols import Protocols
 
 _ACTIONS: Final = ("play", "pause", "stop")
 _CREATE = 60.0  # s
+_PAGE = 200  # commands
 _SLICE = 20.0  # s that one question waits for a command
 _MARGIN = 5.0  # s that an answer may take beyond that
 
@@ -44,13 +45,17 @@ class Runs:
     # Runs.
 
     async def create(
-        self, protocol_id: str | None = None, values: Mapping[str, object] | None = None
+        self,
+        protocol_id: str | None = None,
+        values: Mapping[str, object] | None = None,
+        analysis: Analysis | None = None,
     ) -> tuple[RunState, Analysis | None]:
         """Make a run, not started. An idle one that is current is replaced without a word.
 
         Args:
             protocol_id: What to play; None for commands only.
             values: Of run-time parameters.
+            analysis: With these values, where it was made already and was all right.
 
         Returns:
             The run, and what it is going to do.
@@ -58,7 +63,8 @@ class Runs:
         Raises:
             Refused: The analysis fails, with the reasons; or another run is under way.
         """
-        analysis = await self._protocols.checked(protocol_id, values) if protocol_id else None
+        if protocol_id and analysis is None:
+            analysis = await self._protocols.checked(protocol_id, values)
         asked: dict[str, object] = {}
         if protocol_id:
             asked = {"protocolId": protocol_id, "runTimeParameterValues": dict(values or {})}
@@ -140,6 +146,20 @@ class Runs:
     async def step(self, run_id: str) -> Step:
         """Which command of how many is under way."""
         return Step.read((await self._server.get(f"/runs/{run_id}/commands", pageLength=1)).body)
+
+    async def commands(self, run_id: str) -> list[dict[str, Any]]:
+        """Everything that a run did or is doing, in order.
+
+        Raises:
+            NotFound: The robot has forgotten it.
+        """
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = await self._server.get(f"/runs/{run_id}/commands", cursor=len(found), pageLength=_PAGE)
+            page = field(answer.body, "data", list)
+            found += page
+            if not page or len(found) >= field(field(answer.body, "meta", dict), "totalLength", int):
+                return found
 
     async def follow(
         self, run_id: str, changed: asyncio.Event | None = None, every: float = 1.0, patience: float = 240.0

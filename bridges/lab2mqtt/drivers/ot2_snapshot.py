@@ -90,6 +90,7 @@ class Snapshot:
         pipettes: Names by mount.
         modules: What is attached.
         software: Of the robot server.
+        latest: The software that is called the latest, where the settings say so.
         firmware: Of the motor controller.
         calibration: Of the deck: ``OK``, ``IDENTITY``, ….
         deck: Tips, wells, vials and the sensor, see ``ot2_deck_shown``.
@@ -107,6 +108,7 @@ class Snapshot:
     pipettes: Mapping[str, str | None] = field(default_factory=dict)
     modules: Sequence[Module] = ()
     software: str | None = None
+    latest: str | None = None
     firmware: str | None = None
     calibration: str | None = None
     deck: Mapping[str, Any] = field(default_factory=dict)

@@ -128,6 +128,15 @@ def read_steps(commands: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
     return tuple(steps)
 
 
+def slots_of(commands: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """In which slot labware and modules stand, by the ids that the commands give them."""
+    slots: dict[str, str] = {"fixedTrash": TRASH.slot}
+    for command in commands:
+        if (name := command.get("commandType")) in _LOADED:
+            _load(slots, command, _LOADED[name])
+    return slots
+
+
 def _load(slots: dict[str, str], command: Mapping[str, Any], key: str) -> None:
     """Note in which slot labware or a module stands; labware may stand on a module."""
     params, result = command["params"], command.get("result")

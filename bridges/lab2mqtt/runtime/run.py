@@ -12,14 +12,18 @@ from lab2mqtt.runtime.fitting import shortened
 class TaskRun:
     """The ``Run`` that a driver method is given."""
 
-    def __init__(self, on_progress: Callable[[float | None, str], None]) -> None:
+    def __init__(
+        self, on_progress: Callable[[float | None, str], None], on_hold: Callable[[str], None]
+    ) -> None:
         """Make one in the event loop.
 
         Args:
             on_progress: Called in the event loop with percent and words.
+            on_hold: Called in the event loop with words when the task holds by itself.
         """
         self._loop = asyncio.get_running_loop()
         self._on_progress = on_progress
+        self._on_hold = on_hold
         self._ended: Ended | None = None
         self._asked = threading.Event()
         self._paused = False
@@ -57,6 +61,12 @@ class TaskRun:
         """Wait, but wake up early and ``check`` as soon as the task is asked to end."""
         self._asked.wait(seconds)
         self.check()
+
+    def hold(self, message: str) -> None:
+        """Tell that the task holds by itself until somebody resumes it; from any thread."""
+        self._paused = True
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._on_hold, shortened(message))
 
     def progress(self, percent: float | None = None, message: str = "") -> None:
         """Tell how far the task is; from any thread."""

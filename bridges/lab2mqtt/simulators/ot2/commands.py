@@ -142,6 +142,17 @@ async def _load_module(session: Session, params: Mapping[str, Any]) -> dict[str,
     raise CommandFailed("ModuleNotAttachedError", f"No available {params['model']} found.", "3015")
 
 
+@command("savePosition", "pipetteId")
+async def _save_position(session: Session, params: Mapping[str, Any]) -> dict[str, Any]:
+    session.pipette(params["pipetteId"])
+    if (there := session.machine.truth.position) is None:
+        raise MustHome
+    return {
+        "positionId": str(params.get("positionId") or uuid.uuid4()),
+        "position": {"x": there.x, "y": there.y, "z": there.z},
+    }
+
+
 @command("comment", "message")
 async def _comment(_session: Session, _params: Mapping[str, Any]) -> dict[str, Any]:
     return {}

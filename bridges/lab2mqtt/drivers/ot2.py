@@ -1,0 +1,536 @@
+"""An Opentrons OT-2, driven through its own HTTP API; nothing runs on the robot."""
+
+from collections.abc import Mapping, Sequence
+import contextlib
+import json
+import logging
+from pathlib import Path
+import platform
+import time
+from typing import Annotated, Any, Final, Literal
+
+from lab2mqtt.core.entities import Picture
+from lab2mqtt.core.errors import LabError, Refused
+from lab2mqtt.core.lab import Neighbours
+from lab2mqtt.core.parameters import Range, Schema, Text, Unit
+from lab2mqtt.core.run import Run
+from lab2mqtt.core.words import near
+from lab2mqtt.drivers.ot2_address import locate
+from lab2mqtt.drivers.ot2_cell import Cell, Protocol
+from lab2mqtt.drivers.ot2_colours import paints
+from lab2mqtt.drivers.ot2_deck import Deck
+from lab2mqtt.drivers.ot2_http import RobotServer
+from lab2mqtt.drivers.ot2_modules import ModuleTasks
+from lab2mqtt.drivers.ot2_play import Player, Wanted
+from lab2mqtt.drivers.ot2_protocols import Protocols
+from lab2mqtt.drivers.ot2_runs import Runs
+from lab2mqtt.drivers.ot2_settings import Ot2Settings
+from lab2mqtt.drivers.ot2_snapshot import Module, Snapshot
+from lab2mqtt.drivers.ot2_watch import Watch
+
+__all__ = ["Ot2", "Ot2Settings", "Snapshot"]
+
+_LOGGER = logging.getLogger(__name__)
+
+_ASK: Final = 30.0  # s for another device's answer
+_OWNER: Final = f"lab2mqtt on {platform.node()}"
+
+Slot = Annotated[str, Text(2)]
+Well = Annotated[str, Text(4)]
+
+
+class Ot2(ModuleTasks):
+    """One robot. Coroutines of the bridge's loop; ``emergency_stop`` and ``read`` run beside another."""
+
+    def __init__(self, settings: Ot2Settings, state: Path | None = None) -> None:
+        """Prepare; nothing is opened.
+
+        Args:
+            settings: Where it is, and what stands on it.
+            state: File of the deck; None keeps it in memory.
+        """
+        self.settings = settings
+        self.cell = Cell.load(settings.cell)
+        self._state = state
+        self._server = RobotServer("", serial=settings.serial or None)
+        self._runs, self._protocols = Runs(self._server), Protocols(self._server)
+        self._watch = Watch(self._server, self._runs, settings.hints_port)
+        self.deck = Deck(settings, state, self.cell.labware)
+        self.player = Player(self._server, self._watch, self.deck, _OWNER)
+        self._forms: dict[str, dict[str, object]] = {
+            name: {} for name, one in self.cell.protocols.items() if one.form
+        }
+        self._picture: Picture | None = None
+        self._neighbours: Neighbours | None = None
+        self._simulated = False
+
+    def meet(self, neighbours: Neighbours) -> None:
+        """Take the way to the other devices of the lab."""
+        self._neighbours = neighbours
+
+    # The connection.
+
+    async def open(self) -> None:
+        """Find the robot, see that it is the right one, and what is left of a run. Moves nothing."""
+        await self.close()
+        host, port = await locate(self.settings.address, self.settings.serial)
+        self._server.at(host, port)
+        health = await self._server.open()
+        if health.simulator and not self._simulated:
+            # Nobody has hands in a simulated robot: what is not known of its deck is as configured.
+            self._simulated = True
+            self.deck.begin_new()
+        try:
+            await self._watch.start(host)
+            await self._server.mark(_OWNER)
+            await self._watch.look()
+        except LabError:
+            await self.close()
+            raise
+        self.player.account()
+
+    async def close(self) -> None:
+        """Let go; a run goes on or waits as it did."""
+        await self.player.close()
+        await self._watch.stop()
+        await self._server.close()
+
+    # What it is.
+
+    async def read(self) -> Snapshot:
+        """Tell what was seen last.
+
+        Raises:
+            Unreachable: The robot does not answer any more.
+        """
+        seen = self._watch.seen
+        if seen.lost:
+            raise seen.lost
+        player, deck = self.player, self.deck
+        faults = [*seen.problems, *([] if player.followed else deck.faults())]
+        if seen.door and seen.door.open and seen.door.required:
+            faults.append("the door is open, and the robot runs nothing before it is closed")
+        return Snapshot(
+            faults=(*faults, *([deck.problem] if deck.problem else [])),
+            occupied=[words for words in (player.occupied, player.left) if words],
+            homing=self._homing(),
+            run=player.playing,
+            last=player.last,
+            door=seen.door.open if seen.door else None,
+            lights=seen.lights,
+            pipettes={str(each.get("mount")): each.get("instrumentName") for each in seen.instruments or ()},
+            modules=seen.modules,
+            software=seen.health.software if seen.health else None,
+            latest=self.settings.latest_software or None,
+            firmware=seen.health.firmware if seen.health else None,
+            calibration=seen.calibration,
+            deck=deck.shown(),
+            forms={name: dict(form) for name, form in self._forms.items()},
+            picture=self._picture,
+        )
+
+    async def info(self) -> Mapping[str, object]:
+        """Tell which robot it is, and what is attached to it."""
+        health = self._watch.seen.health or self._server.health
+        if health is None:
+            return {}
+        return {
+            "product": health.model,
+            "serial": health.serial or "",
+            "sw_version": health.software,
+            "hw_version": health.firmware,
+            "parts": {module.kind: _part(module) for module in self._watch.seen.modules},
+        }
+
+    # Its body.
+
+    async def emergency_stop(self) -> None:
+        """Hold the run that the robot plays, whoever began it. Homing that is under way cannot be held."""
+        await self.player.pause_now()
+
+    async def home(self, mount: Literal["left", "right"] | None = None) -> dict[str, object]:
+        """Home everything, or one pipette.
+
+        Args:
+            mount: Which pipette; without it everything.
+        """
+        await self._nothing_under_way()
+        if self.deck.sensor_held:
+            raise Refused(
+                "the sensor may hang on the pipette: take it off, put it into its port, then reset_sensor",
+                "not_allowed",
+            )
+        await self._server.home(mount)
+        if mount is None:
+            self._watch.acknowledge()
+            await self._watch.look()
+        return {"status": "homed"}
+
+    async def identify(self, seconds: Annotated[int, Range(1, 60), Unit("s")] = 5) -> dict[str, object]:
+        """Blink the robot's light.
+
+        Args:
+            seconds: For how long.
+        """
+        await self._server.identify(seconds)
+        return {"seconds": seconds}
+
+    async def set_lights(self, on: bool) -> dict[str, object]:  # noqa: FBT001 - a parameter of the task
+        """Light the rails, or not.
+
+        Args:
+            on: Whether they are lit.
+        """
+        await self._server.set_lights(on=on)
+        await self._watch.look()
+        return {"on": await self._server.lights()}
+
+    async def take_picture(self) -> dict[str, object]:
+        """Take a picture of the deck, for the camera and the topic ``picture/camera``."""
+        content = await self._server.picture()
+        self._picture = Picture(content, round(time.time(), 3))
+        return {"taken_at": self._picture.taken_at, "bytes": len(content)}
+
+    async def get_position(self) -> dict[str, object]:
+        """Tell where the pipettes are, in mm, whether the motors hold, and whether the position is known."""
+        await self._watch.look()
+        positions: dict[str, object] = {}
+        engaged = dict(self._watch.seen.engaged or {})
+        if not self.player.playing and not self._homing() and all(engaged.values()):
+            positions = await self._positions()
+        return {"positions": positions, "engaged": engaged, "known": not self._homing()}
+
+    async def get_instruments(self) -> dict[str, object]:
+        """Tell which pipettes are attached."""
+        return {"instruments": await self._server.instruments()}
+
+    async def get_modules(self) -> dict[str, object]:
+        """Tell which modules are attached, and what they measure."""
+        return {"modules": await self._server.modules()}
+
+    async def get_calibration(self) -> dict[str, object]:
+        """Tell how the deck and the pipettes are calibrated."""
+        return await self._server.calibration()
+
+    async def status(self) -> dict[str, object]:
+        """Tell everything: robot, run, deck, and what stands in the way."""
+        now = await self.read()
+        run = now.run
+        return {
+            "software": now.software,
+            "firmware": now.firmware,
+            "door_open": now.door,
+            "lights": now.lights,
+            "pipettes": dict(now.pipettes),
+            "modules": [module.model for module in now.modules],
+            "run": run and {"id": run.run_id, "status": run.status, "command": run.command, "ours": run.ours},
+            "last": now.last and {"id": now.last.run_id, "status": now.last.status, "error": now.last.error},
+            "faults": list(now.faults),
+            "occupied": list(now.occupied),
+            "needs_homing": list(now.homing),
+            "deck": dict(now.deck),
+        }
+
+    # Protocols.
+
+    async def list_protocols(self) -> dict[str, object]:
+        """List the protocols of the cell, by task, and those that are on the robot."""
+        there = [
+            {
+                "id": each.get("id"),
+                "name": (each.get("metadata") or {}).get("protocolName"),
+                "file": _main(each),
+                "uploaded_at": each.get("createdAt"),
+            }
+            for each in await self._protocols.all()
+        ]
+        return {"cell": {name: one.title for name, one in self.cell.protocols.items()}, "robot": there}
+
+    async def upload_protocol(
+        self,
+        name: Annotated[str, Text(128, 4, r"[\w .-]+\.py")],
+        content: Annotated[str, Text(60_000, 1)],
+        run: Run,
+        labware: dict[str, Any] | None = None,
+    ) -> dict[str, object]:
+        """Upload a protocol; refused with the errors of the robot's analysis.
+
+        Args:
+            name: Of the file.
+            content: Its text.
+            run: The task.
+            labware: Definitions of labware that it needs, by file name; the cell's own are there already.
+        """
+        run.progress(message="the robot analyses the protocol")
+        files = {
+            file: text
+            for one in self.cell.protocols.values()
+            for file, text in one.files.items()
+            if file.endswith(".json")
+        }
+        files |= {key: json.dumps(definition).encode() for key, definition in (labware or {}).items()}
+        protocol_id, analysis = await self.player.analyse({**files, name: content.encode()}, {})
+        return {
+            "protocol": protocol_id,
+            "name": name,
+            "parameters": list(analysis.parameters),
+            "commands": len(analysis.commands),
+        }
+
+    async def run_protocol(
+        self, name: Annotated[str, Text(128, 1)], run: Run, parameters: dict[str, Any] | None = None
+    ) -> dict[str, object]:
+        """Run a protocol of the cell, or one that is on the robot.
+
+        Args:
+            name: Of its task, its file, or its id.
+            run: The task.
+            parameters: Values of its run-time parameters.
+
+        Returns:
+            The final status of the run, with its id and how long it took.
+        """
+        values = dict(parameters or {})
+        for task, one in self.cell.protocols.items():
+            if name == task or name in one.files:
+                return await self.play(task, _checked(one, values), run)
+        there = await self._protocols.all()
+        for each in reversed(there):  # the newest of a name
+            if name in (each.get("id"), _main(each), (each.get("metadata") or {}).get("protocolName")):
+                return await self.player.play(Wanted(name, values, protocol_id=str(each["id"])), run)
+        known = [*self.cell.protocols, *(file for file in map(_main, there) if file)]
+        raise Refused(f"there is no protocol {name!r}{near(name, known)}: {', '.join(known)}")
+
+    async def play(self, task: str, arguments: Mapping[str, Any], run: Run) -> dict[str, object]:
+        """Run a protocol of the cell: what each of its tasks does.
+
+        Args:
+            task: Its task.
+            arguments: Values of its parameters, and the ids of experiment and session.
+            run: The task.
+        """
+        values = dict(arguments)
+        experiment, session = values.pop("experiment_id", ""), values.pop("session_id", "")
+        protocol = self.cell.protocols[task]
+        wanted = Wanted(
+            task, values, protocol.files, pauses=protocol.pauses, experiment=experiment, session=session
+        )
+        return await self.player.play(wanted, run)
+
+    async def resume_run(self, run: Run) -> dict[str, object]:
+        """Go on with the run that was left paused, to its end.
+
+        Args:
+            run: The task.
+        """
+        return await self.player.resume(run)
+
+    async def put_back(self, task: str, arguments: Mapping[str, Any], run: Run) -> dict[str, object]:
+        """Go on with a run that holds, as the sensor over a well, to its end: what ``move_sensor_back`` does.
+
+        Args:
+            task: Which; its protocols name it.
+            arguments: None.
+            run: The task.
+        """
+        del arguments
+        words = [one.resumed for one in self.cell.protocols.values() if one.resumes == task]
+        return await self.player.resume(run, words[0])
+
+    async def stop(self, throw_away: bool = False) -> dict[str, object]:  # noqa: FBT001, FBT002
+        """End the run that was left paused. The robot HOMES, and DROPS the tip that it holds into the trash.
+
+        Args:
+            throw_away: Also where that is the colour sensor.
+        """
+        return await self.player.end(throw_away=throw_away)
+
+    async def mix_colors(self, task: str, arguments: Mapping[str, Any], run: Run) -> dict[str, object]:
+        """Mix paint towards a colour of the screen.
+
+        Args:
+            task: Its name.
+            arguments: ``r``, ``g``, ``b`` of 0 to 255, perhaps ``well``, ``experiment_id``, ``session_id``.
+            run: The task.
+        """
+        del task
+        told = dict(arguments)
+        mix = paints(told.pop("r"), told.pop("g"), told.pop("b"))
+        well = told.pop("well", None) or self.deck.next_well()
+        result = await self.play("mix_color", {**mix.volumes, "well": well, **told}, run)
+        return {**result, "notes": list(mix.notes)}
+
+    # Forms.
+
+    async def fill_in(self, task: str, arguments: Mapping[str, Any]) -> dict[str, object]:
+        """Fill in parameters of a task; touches nothing.
+
+        Args:
+            task: ``fill_in_`` and the name of the task.
+            arguments: What is filled in.
+        """
+        form = self._forms[task.removeprefix("fill_in_")]
+        form.update(arguments)
+        return dict(form)
+
+    async def play_filled_in(self, task: str, arguments: Mapping[str, Any], run: Run) -> dict[str, object]:
+        """Do a task with what is filled in.
+
+        Args:
+            task: The name of the task, and ``_as_filled_in``.
+            arguments: None.
+            run: The task.
+        """
+        del arguments
+        name = task.removesuffix("_as_filled_in")
+        return await self.play(name, _checked(self.cell.protocols[name], self._forms[name]), run)
+
+    # Other devices, and what cools.
+
+    async def read_color(self, task: str, arguments: Mapping[str, Any]) -> object:
+        """Ask the colour sensor, a device of its own.
+
+        Args:
+            task: Its name.
+            arguments: None.
+        """
+        del task, arguments
+        return await self._ask(self.settings.color_sensor, "read_color", {})
+
+    async def adjust_cooling(self, target: Annotated[float, Range(4, 95), Unit("°C")]) -> dict[str, object]:
+        """Cool to a temperature: with the temperature module, or the fan that the configuration names.
+
+        Args:
+            target: Of the module; of a fan, full speed where it is below 25 °C, and off above.
+        """
+        if any(module.kind == "temperature" for module in self._modules()):
+            return await self.set_temperature(target)
+        if not self.settings.cooling_fan:
+            raise Refused(
+                "nothing cools: no temperature module is attached, and no cooling_fan is configured",
+                "not_allowed",
+            )
+        speed = 100 if target < _WARM else 0
+        return {
+            "speed": speed,
+            "fan": await self._ask(self.settings.cooling_fan, "set_speed", {"speed": speed}),
+        }
+
+    # The deck, as a person says it is.
+
+    async def reset_tips(
+        self,
+        slot: Slot | None = None,
+        wells: list[Well] | None = None,
+        there: bool = True,  # noqa: FBT001, FBT002
+    ) -> dict[str, object]:
+        """Say that new tips are in a rack, and that none of them hangs on the pipette.
+
+        Args:
+            slot: Of the rack; all racks without it.
+            wells: Which places; all without them.
+            there: Whether new tips are there, or none.
+        """
+        for rack in [slot] if slot is not None else self.deck.layout.racks():
+            self.deck.reset_tips(rack, wells or (), there=there)
+        return {"tips": self.deck.shown()["tips"]}
+
+    async def reset_plate(
+        self, slot: Slot | None = None, wells: list[Well] | None = None
+    ) -> dict[str, object]:
+        """Say that wells of a plate are empty.
+
+        Args:
+            slot: Of the plate; the one that is mixed in without it.
+            wells: Which; all without them.
+        """
+        self.deck.reset_plate(slot or self.settings.plate, wells or ())
+        return {"plate": slot or self.settings.plate}
+
+    async def reset_vial(
+        self,
+        name: Annotated[str, Text(32)] | None = None,
+        volume: Annotated[float, Range(0), Unit("µL")] | None = None,
+    ) -> dict[str, object]:
+        """Say how much is in a vial.
+
+        Args:
+            name: As in the settings; all vials without it.
+            volume: As the settings say without it.
+        """
+        for vial in [name] if name is not None else list(self.deck.layout.vials):
+            self.deck.reset_vial(vial, volume)
+        return {"vials": self.deck.shown()["vials"]}
+
+    async def reset_sensor(self) -> dict[str, object]:
+        """Say that the colour sensor is in its port, and not on the pipette."""
+        self.deck.reset_sensor()
+        return {"sensor": self.deck.shown()["sensor"]}
+
+    async def get_deck(self) -> dict[str, object]:
+        """Tell what is known of tips, wells, vials and the sensor."""
+        return self.deck.shown()
+
+    # Parts.
+
+    def _modules(self) -> Sequence[Module]:
+        return self._watch.seen.modules
+
+    def _homing(self) -> list[str]:
+        seen = self._watch.seen
+        if seen.rebooted:
+            return ["the robot was restarted, and its position is not known"]
+        loose = [axis for axis, holds in (seen.engaged or {}).items() if not holds]
+        return [f"the motors {', '.join(loose)} are off, and the position is not known"] if loose else []
+
+    async def _nothing_under_way(self) -> None:
+        """See that no run is, whoever began it: the robot would home in the midst of one."""
+        state = await self._runs.current()
+        if state and state.active:
+            raise Refused(
+                self.player.left or self.player.occupied or f"run {state.run_id} is {state.status}", "busy"
+            )
+
+    async def _positions(self) -> dict[str, object]:
+        """Where the tips are, asked in a run of its own that plays nothing."""
+        state, _ = await self._runs.create()
+        found: dict[str, object] = {}
+        try:
+            for each in self._watch.seen.instruments or ():
+                asked = {"pipetteName": each.get("instrumentName"), "mount": each.get("mount")}
+                loaded = await self._runs.command(state.run_id, "loadPipette", asked, _ASK)
+                saved = await self._runs.command(
+                    state.run_id, "savePosition", {"pipetteId": loaded["pipetteId"]}, _ASK
+                )
+                found[str(each.get("mount"))] = saved["position"]
+        finally:
+            with contextlib.suppress(LabError):
+                await self._runs.release(state.run_id)
+        return found
+
+    async def _ask(self, device_id: str, task: str, parameters: Mapping[str, object]) -> object:
+        if self._neighbours is None:
+            raise Refused(f"{device_id} cannot be asked: this robot is not part of a lab", "not_allowed")
+        return await self._neighbours.call(device_id, task, parameters, _ASK)
+
+
+_WARM: Final = 25.0  # °C
+
+
+def _part(module: Module) -> dict[str, str]:
+    return {
+        "name": f"{module.kind.replace('_', '-')} module".capitalize(),
+        "model": module.model,
+        "manufacturer": "Opentrons",
+        "serial": module.serial,
+        "sw_version": module.firmware,
+    }
+
+
+def _checked(protocol: Protocol, values: Mapping[str, object]) -> dict[str, object]:
+    return Schema(protocol.parameters, protocol.task).check(values)
+
+
+def _main(told: Mapping[str, Any]) -> str | None:
+    files = [each.get("name") for each in told.get("files") or () if each.get("role") == "main"]
+    return str(files[0]) if files else None
