@@ -155,7 +155,7 @@ class Ot2(ModuleTasks):
             mount: Which pipette; without it everything.
         """
         await self._nothing_under_way()
-        if self.deck.sensor_held:
+        if self.deck.sensor_at_risk:
             raise Refused(
                 "the sensor may hang on the pipette: take it off, put it into its port, then reset_sensor",
                 "not_allowed",

@@ -23,7 +23,7 @@ from lab2mqtt.drivers.ot2_deck_settings import DeckSettings, Layout
 from lab2mqtt.drivers.ot2_deck_shown import shown
 from lab2mqtt.drivers.ot2_deck_state import EMPTY, NEW, OUT, DeckState, Reserved, Well, apply, break_off
 from lab2mqtt.drivers.ot2_labware import Labware, Place
-from lab2mqtt.drivers.ot2_steps import Plan, measuring, mixing
+from lab2mqtt.drivers.ot2_steps import Plan, Step, measuring, mixing
 
 
 class Deck:
@@ -130,9 +130,13 @@ class Deck:
         return self._state.reserved
 
     @property
-    def sensor_held(self) -> bool:
-        """Whether the sensor hangs on the pipette, as far as is known."""
-        return self.layout.sensor_port is not None and self._state.sensor != "parked"
+    def sensor_at_risk(self) -> bool:
+        """Whether the sensor may hang on the pipette: for all that is known, or as the next step takes it."""
+        port, run = self.layout.sensor_port, self._state.reserved
+        if port is None:
+            return False
+        taken = run is not None and run.steps[run.done : run.done + 1] == (Step("pick_up", port),)
+        return taken or self._state.sensor != "parked"
 
     def advance(self, done: int) -> None:
         """Note that the first so many steps of the run have succeeded. Fewer than before changes nothing.
@@ -207,7 +211,7 @@ class Deck:
     # What only a person says.
 
     def begin_new(self) -> None:
-        """Take the deck to be as configured, full racks and vials and empty plates, where nothing is known of it.
+        """Take the deck to be as configured, with full racks and vials, where nothing is known of it.
 
         For a simulated robot: of a real one nothing is known until a person has said it.
         """

@@ -60,6 +60,7 @@ class RobotServer:
     Attributes:
         health: As it was when opened.
         version: Of the HTTP API that is spoken with it.
+        marked: The mark that was left, as long as it was not taken away; the robot loses it at a restart.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class RobotServer:
         """
         self.health: Health | None = None
         self.version: int | None = None
+        self.marked: Owner | None = None
         self._host, self._port, self._serial, self._patience = host, port, serial, patience
         self._session: aiohttp.ClientSession | None = None
 
@@ -83,6 +85,10 @@ class RobotServer:
         """Where it is."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{host}:{self._port}"
+
+    def at(self, host: str, port: int = PORT) -> None:
+        """It is somewhere else by now; for the next ``open``."""
+        self._host, self._port = host, port
 
     async def __aenter__(self) -> Self:
         """Open."""
@@ -110,8 +116,7 @@ class RobotServer:
         )
         try:
             self.version = None
-            health = Health.read(field({"health": (await self.get("/health")).body}, "health", dict))
-            self._identify(health)
+            health = await self.ask_health()
         except BaseException:
             await self.close()
             raise
@@ -125,6 +130,16 @@ class RobotServer:
             await session.close()
 
     # Questions.
+
+    async def ask_health(self) -> Health:
+        """Which robot it is, now.
+
+        Raises:
+            Misconfigured: Another one than it has to be.
+        """
+        health = Health.read(field({"health": (await self.get("/health")).body}, "health", dict))
+        self._identify(health)
+        return health
 
     async def get(self, path: str, **query: str | int) -> Answer:
         """``GET``."""
@@ -287,9 +302,11 @@ class RobotServer:
     async def mark(self, name: str, run_id: str | None = None) -> None:
         """Leave a mark: this run is ours. It is gone after a restart, which tells of one."""
         await self.ask("PUT", f"/clientData/{_OWNER}", {"data": {"owner": name, "run": run_id}})
+        self.marked = Owner(name, run_id)
 
     async def unmark(self) -> None:
         """Take the mark away."""
+        self.marked = None
         try:
             await self.ask("DELETE", f"/clientData/{_OWNER}")
         except NotFound:

@@ -56,14 +56,20 @@ class Labware:
     def read(cls, definition: Mapping[str, Any]) -> Self:
         """Read a definition of schema 2; its smallest well counts.
 
+        Of wells at one and the same place only the first is one: newer software takes no tip rack with fewer
+        than 96, and a smaller one is padded.
+
         Raises:
             ValueError: It is none.
         """
         try:
             wells, parameters = definition["wells"], definition["parameters"]
+            places: dict[tuple[object, ...], str] = {}
+            for name in sorted(wells, key=_by_row):
+                places.setdefault(tuple(wells[name][axis] for axis in "xyz"), name)
             return cls(
                 str(parameters["loadName"]),
-                tuple(sorted(wells, key=_by_row)),
+                tuple(places.values()),
                 min(float(well["totalLiquidVolume"]) for well in wells.values()),
                 bool(parameters.get("isTiprack")),
             )
@@ -91,7 +97,6 @@ def _grid(rows: str, columns: int) -> tuple[str, ...]:
     return tuple(f"{row}{column}" for row in rows for column in range(1, columns + 1))
 
 
-# The padded definition of the port has 96 places so that newer software takes it; two of them exist.
 _CELL: Final = (
     Labware("corning_96_wellplate_360ul_flat", _grid("ABCDEFGH", 12), 360),
     Labware("opentrons_96_tiprack_300ul", _grid("ABCDEFGH", 12), 300, tips=True),

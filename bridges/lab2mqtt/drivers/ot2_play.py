@@ -71,6 +71,7 @@ class _Current:
     state: RunState | None = None
     where: Where | None = None
     done: int = -1
+    holds: bool = False  # by itself
 
     def __post_init__(self) -> None:
         self._words = Words(self.commands)
@@ -148,7 +149,7 @@ class Player:
         """What has to become of a run that was left paused, in words; empty where there is none."""
         if self._left is None:
             return ""
-        if self._deck.sensor_held:
+        if self._deck.sensor_at_risk:
             return "the sensor hangs on the pipette: move_sensor_back puts it back; stop would throw it away"
         return "a run is paused: resume_run goes on with it, stop ends it (homes, and drops the tip)"
 
@@ -265,7 +266,8 @@ class Player:
             raise Refused("no run is under way", "not_allowed")
         if not self._is_ours(state):
             raise Refused(self.occupied or f"run {state.run_id} is not ours", "busy")
-        if self._deck.sensor_held and not throw_away:
+        await self._look_back(state.run_id)
+        if self._deck.sensor_at_risk and not throw_away:
             raise Refused(
                 "the robot would throw the sensor into the trash: move_sensor_back puts it back first;"
                 " with throw_away it is done all the same",
@@ -357,6 +359,7 @@ class Player:
                     if now.waits and now.pauses:
                         self._left = now
                         return self._result(now, now.pauses)
+                    now.holds = True
                     run.hold(
                         "the door is open: close it, then resume"
                         if state.status == _DOOR
@@ -375,20 +378,19 @@ class Player:
         paused = False
         while True:
             await asyncio.sleep(_OBEY)
-            if run.paused is paused:
+            wanted = run.paused
+            if wanted is (paused or now.holds):
+                paused = wanted
                 continue
-            held = now.state is not None and now.state.status in PAUSED
             try:
-                if run.paused and not held:
+                if wanted:
                     await self._pause(now.run_id)
-                elif not run.paused:
-                    await self._runs.act(now.run_id, "play")
-                paused = run.paused
-            except RobotFault as fault:
-                if paused:  # it does not go on, as with an open door
-                    run.hold(fault.detail)
                 else:
-                    paused = run.paused
+                    await self._runs.act(now.run_id, "play")
+                paused, now.holds = wanted, False
+            except RobotFault as fault:  # it does not go on, as with an open door
+                now.holds = True
+                run.hold(fault.detail)
             except LabError as error:
                 run.progress(message=str(error))
 
@@ -403,10 +405,11 @@ class Player:
             pass
         try:
             async with asyncio.timeout(_LEAVE):
-                if ending and not self._deck.sensor_held:
-                    await self._runs.act(now.run_id, "stop")
-                else:
-                    await self._pause(now.run_id)
+                await self._pause(now.run_id)
+                if ending:
+                    await self._look_back(now.run_id)
+                    if not self._deck.sensor_at_risk:
+                        await self._runs.act(now.run_id, "stop")
         except (LabError, TimeoutError) as error:
             _LOGGER.warning("the run %s could not be told to end: %s", now.run_id, error)
 
@@ -428,6 +431,13 @@ class Player:
         if done > now.done:
             now.done = done
             await asyncio.to_thread(self._deck.advance, done)
+
+    async def _look_back(self, run_id: str) -> None:
+        """Note which steps of the reserved run have succeeded by now; the looks at it came a little later."""
+        reserved = self._deck.reserved
+        if reserved and reserved.run == run_id:
+            good = _good(await self._runs.commands(run_id))
+            await asyncio.to_thread(self._deck.advance, min(len(read_steps(good)), len(reserved.steps)))
 
     def _result(self, now: _Current, status: str) -> dict[str, object]:
         elapsed = round(time.monotonic() - now.began, 1)
@@ -492,8 +502,7 @@ class Player:
             commands = await self._runs.commands(state.run_id)
         except LabError:
             return None
-        good = [command for command in commands if command.get("status") == "succeeded"]
-        return None if state.lost else min(len(read_steps(good)), most)
+        return None if state.lost else min(len(read_steps(_good(commands))), most)
 
     def _is_ours(self, state: RunState) -> bool:
         reserved = self._deck.reserved
@@ -513,6 +522,10 @@ class Player:
             },
             {str(each["mount"]): str(each["pipetteName"]) for each in analysis.pipettes},
         )
+
+
+def _good(commands: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [command for command in commands if command.get("status") == "succeeded"]
 
 
 def _pipette(told: Mapping[str, Any]) -> Pipette:

@@ -25,8 +25,8 @@ class Ot2Settings(DeckSettings):
         modules: Models that have to be attached, as temperatureModuleV2.
         address: Host, host:port, or a file that says so, as a simulator writes; empty looks on the network.
         serial: The serial number that the robot must have; needed where the address is empty.
-        cell: A folder with the protocols of the lab's own cell, seen from the configuration file; without it the
-            colour cell of the package.
+        cell: A folder with the protocols of the lab's own cell, seen from the configuration file; without it
+            the colour cell of the package.
         hints_port: Of the robot's own MQTT broker; 0 does without its hints.
         task_timeout: How long a protocol may take, pauses not counted.
         color_sensor: The device whose ``read_color`` is asked; none where it is empty.
