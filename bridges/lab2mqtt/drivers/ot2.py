@@ -19,6 +19,7 @@ from lab2mqtt.drivers.ot2_address import locate
 from lab2mqtt.drivers.ot2_cell import Cell, Protocol
 from lab2mqtt.drivers.ot2_colours import paints
 from lab2mqtt.drivers.ot2_deck import Deck
+from lab2mqtt.drivers.ot2_deck_settings import PIPETTES
 from lab2mqtt.drivers.ot2_http import RobotServer
 from lab2mqtt.drivers.ot2_modules import ModuleTasks
 from lab2mqtt.drivers.ot2_play import Player, Wanted
@@ -355,7 +356,9 @@ class Ot2(ModuleTasks):
         """
         del task
         told = dict(arguments)
-        mix = paints(told.pop("r"), told.pop("g"), told.pop("b"))
+        least, most = PIPETTES[self.settings.pipette]
+        most = min(most, self.settings.well_limit)
+        mix = paints(told.pop("r"), told.pop("g"), told.pop("b"), most, least)
         well = told.pop("well", None) or self.deck.next_well()
         result = await self.play("mix_color", {**mix.volumes, "well": well, **told}, run)
         return {**result, "notes": list(mix.notes)}

@@ -16,10 +16,10 @@ async def locate(address: str, serial: str) -> tuple[str, int]:
 
     Args:
         address: Host, host:port, or the path of a file that says so; empty looks on the network.
-        serial: What the robot must have, where it is looked for.
+        serial: What the robot must have, where it is looked for; empty takes the only one.
 
     Raises:
-        Misconfigured: The address is none.
+        Misconfigured: The address is none, or there are several robots to choose from.
         Unreachable: The simulator has not written its address yet, or no robot of that serial is heard.
     """
     if not address:
@@ -43,11 +43,15 @@ def _read(address: str) -> tuple[str, int]:
 
 async def _find(serial: str) -> tuple[str, int]:
     heard = await ot2_discovery.find()
+    if not serial and len(heard) > 1:
+        names = ", ".join(f"{robot.name} at {robot.address}" for robot in heard)
+        raise Misconfigured(f"several robots are there ({names}): set the address or the serial of one")
     for robot in heard:
         try:
-            async with RobotServer(robot.address, robot.port, serial):
+            async with RobotServer(robot.address, robot.port, serial or None):
                 return robot.address, robot.port
         except LabError:
             continue  # another one, or one that is not ready
+    what = f"no robot with the serial {serial}" if serial else "no robot that is ready"
     names = ", ".join(robot.name for robot in heard) or "none"
-    raise Unreachable(f"no robot with the serial {serial} announces itself (heard: {names}); set its address")
+    raise Unreachable(f"{what} announces itself on the network (heard: {names}); set its address")

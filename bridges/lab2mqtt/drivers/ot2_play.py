@@ -67,6 +67,7 @@ class _Current:
     commands: Sequence[Mapping[str, Any]] = ()
     pauses: str = ""
     told: Mapping[str, object] = field(default_factory=dict)  # stands in its results too
+    planned: bool = True  # the commands are all that there will be
     began: float = field(default_factory=time.monotonic)
     state: RunState | None = None
     where: Where | None = None
@@ -82,9 +83,27 @@ class _Current:
         return None if self.where is None or self.where.index is None else self.where.index + 1
 
     @property
+    def total(self) -> int | None:
+        """How many commands there will be; None where that is not known."""
+        return len(self.commands) if self.planned else None
+
+    @property
+    def percent(self) -> float | None:
+        """How far it is."""
+        return 100 * (self.index or 0) / self.total if self.total else None
+
+    @property
+    def words(self) -> str:
+        """How far it is, and what is under way."""
+        place = f"{self.index or 0} of {self.total}" if self.total else f"{self.index or 0}"
+        return f"{place}: {self.command or (self.state.status if self.state else 'not started')}"
+
+    @property
     def command(self) -> str | None:
         """What is under way, in words."""
         command = self.where and self.where.command
+        if command and self.index and self.index <= len(self.commands):
+            command = self.commands[self.index - 1]  # a run gives labware other ids than its analysis did
         return self._words.of(command) if command else None
 
     @property
@@ -114,6 +133,7 @@ class Player:
         self._protocols, self._runs = Protocols(server), Runs(server)
         self._current: _Current | None = None
         self._left: _Current | None = None  # paused, and nobody follows it
+        self._before: _Current | None = None  # the last that was followed
         self._accounting: asyncio.Task[None] | None = None
         self._settling = asyncio.Lock()
         self.last: Outcome | None = None
@@ -132,7 +152,6 @@ class Player:
             words = Words(()).of(step.command) if step and step.command else None
             return Playing(state.run_id, state.status, self._is_ours(state), command=words)
         elapsed = round(time.monotonic() - ours.began)
-        total = len(ours.commands) or None
         return Playing(
             state.run_id,
             state.status,
@@ -140,7 +159,7 @@ class Player:
             task=ours.task,
             command=ours.command,
             index=ours.index,
-            total=total,
+            total=ours.total,
             elapsed=elapsed,
         )
 
@@ -210,7 +229,7 @@ class Player:
             {**wanted.values, **{name: told for name, told in ids.items() if told}},
         )
         now.state = state
-        self._current = now
+        self._current = self._before = now
         try:
             await self._reserve(plan, now.run_id, reported)
             await self._server.mark(self._owner, now.run_id)
@@ -351,10 +370,7 @@ class Player:
                 await self._advance(now)
                 if state.ended:
                     break
-                percent = 100 * (now.index or 0) / len(now.commands) if now.commands else None
-                run.progress(
-                    percent, f"{now.index or 0} of {len(now.commands) or '?'}: {now.command or state.status}"
-                )
+                run.progress(now.percent, now.words)
                 if state.status in PAUSED and not run.paused:
                     if now.waits and now.pauses:
                         self._left = now
@@ -441,7 +457,7 @@ class Player:
 
     def _result(self, now: _Current, status: str) -> dict[str, object]:
         elapsed = round(time.monotonic() - now.began, 1)
-        more = {"run": now.run_id, "commands": len(now.commands), "elapsed": elapsed}
+        more = {"run": now.run_id, "commands": now.index, "elapsed": elapsed}
         return {"status": status, **now.told, **more}
 
     # The end of a run.
@@ -473,7 +489,9 @@ class Player:
 
     async def _find_left(self, state: RunState) -> None:
         """A run of before is paused: know it again."""
-        now = _Current(state.run_id, None, await self._runs.commands(state.run_id))
+        now = self._before
+        if now is None or now.run_id != state.run_id:
+            now = _Current(state.run_id, None, await self._runs.commands(state.run_id), planned=False)
         now.state, now.where = state, await self._runs.step(state.run_id)
         await self._advance(now)
         self._left = now

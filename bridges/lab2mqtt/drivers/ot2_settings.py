@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.core.parameters import Range, Text, Unit
 from lab2mqtt.drivers.ot2_deck_settings import DeckSettings
 
@@ -24,7 +23,7 @@ class Ot2Settings(DeckSettings):
         well_limit: The most in one well, also where the labware would take more.
         modules: Models that have to be attached, as temperatureModuleV2.
         address: Host, host:port, or a file that says so, as a simulator writes; empty looks on the network.
-        serial: The serial number that the robot must have; needed where the address is empty.
+        serial: The serial number that the robot must have; empty takes the only one that there is.
         cell: A folder with the protocols of the lab's own cell, seen from the configuration file; without it
             the colour cell of the package.
         hints_port: Of the robot's own MQTT broker; 0 does without its hints.
@@ -44,8 +43,3 @@ class Ot2Settings(DeckSettings):
     cooling_fan: Annotated[str, Text(64)] = ""
     latest_software: Annotated[str, Text(32)] = ""
     older_dialect: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse what no single key shows."""
-        if not self.address and not self.serial:
-            raise Misconfigured("address and serial are both empty: one of them says which robot it is")

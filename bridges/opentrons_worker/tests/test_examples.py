@@ -1,11 +1,22 @@
-"""The protocols of examples/ot2, analysed and run by the real package."""
+"""The protocols of the colour cell and of a lab's own, analysed and run by the real package."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
+import re
 from typing import Any
 
 import pytest
+from tests.unit.drivers.ot2_own_cell import settings_of_the_page
+from tests.unit.drivers.ot2_protocol_sources import RIGHT, WRONG
 
-from lab2mqtt.simulators.opentrons_answers import Analysis, Outcome, Step
+from lab2mqtt.core.errors import Misconfigured
+from lab2mqtt.core.parameters import Parameter
+from lab2mqtt.drivers.ot2_cell import Cell
+from lab2mqtt.drivers.ot2_deck import Deck
+from lab2mqtt.drivers.ot2_deck_checks import Pipette, Reported
+from lab2mqtt.drivers.ot2_protocol_file import ProtocolFile, read_protocols
+from lab2mqtt.drivers.ot2_steps import Plan, read_steps
+from lab2mqtt.simulators.opentrons_answers import Analysis, NotDone, Outcome, Step
 from lab2mqtt.simulators.opentrons_process import OpentronsProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -183,3 +194,96 @@ async def test_another_pipette_fails_the_run_before_anything_is_picked_up(
     assert why in outcome.problems[0].detail
     kinds = [step.command.get("commandType") async for step in going.steps()]
     assert "pickUpTip" not in kinds
+
+
+def ours(file: ProtocolFile) -> list[dict[str, object]]:
+    """What we read of a protocol's parameters, in the robot's words."""
+    kinds = {"integer": "int", "number": "float", "string": "str", "boolean": "bool"}
+
+    def limits(parameter: Parameter) -> dict[str, object]:
+        if parameter.choices:
+            return {"choices": list(parameter.choices)}
+        limited = {"min": parameter.minimum, "max": parameter.maximum}
+        return {} if parameter.type == "boolean" else limited
+
+    return [
+        {
+            "variableName": parameter.name,
+            "displayName": file.display_names[parameter.name],
+            "type": kinds[parameter.type],
+            "default": parameter.default,
+            "description": parameter.description,
+            "suffix": "" if parameter.choices else parameter.unit,  # the robot forgets it beside choices
+            **limits(parameter),
+        }
+        for parameter in file.parameters
+    ]
+
+
+def theirs(analysis: Analysis) -> list[dict[str, object]]:
+    """What the robot tells of them, without what we do not read; a choice is its value."""
+    found = []
+    for told in analysis.document["runTimeParameters"]:
+        kept = {key: value for key, value in told.items() if key != "value"}
+        if "choices" in kept:
+            kept["choices"] = [choice["value"] for choice in kept["choices"]]
+        kept["description"] = kept.get("description") or kept["displayName"]
+        kept["suffix"] = kept.get("suffix") or ""
+        found.append(kept)
+    return found
+
+
+@pytest.mark.parametrize("name", ["mix_color", "move_sensor", "mix_and_measure"])
+async def test_our_own_reading_of_the_cell_is_the_same(
+    worker: OpentronsProcess, example: Example, name: str
+) -> None:
+    """The bridge describes its tasks without the robot, and must not tell anything else."""
+    files = example(name)
+    (file,) = read_protocols({f"{name}.py": files[f"{name}.py"].encode()})
+    analysis = await worker.analyze(files)
+    assert ours(file) == theirs(analysis)
+    assert file.metadata == analysis.document["metadata"]
+
+
+async def test_our_own_reading_of_every_kind_is_the_same(worker: OpentronsProcess) -> None:
+    """Whole numbers, numbers, texts, truth values; limits and choices."""
+    (file,) = read_protocols({"mix.py": RIGHT.encode()})
+    analysis = await worker.analyze({"mix.py": RIGHT})
+    assert analysis.ok
+    assert ours(file) == theirs(analysis)
+    assert len(ours(file)) == 6
+
+
+@pytest.mark.parametrize("what", WRONG)
+async def test_what_we_do_not_take_the_robot_does_not_take(worker: OpentronsProcess, what: str) -> None:
+    """And where it names a line, so do we."""
+    source, _ = WRONG[what]
+    try:
+        analysis = await worker.analyze({"mix.py": source})
+    except NotDone as refused:
+        kind, problem = refused.kind, str(refused)
+    else:
+        kind, problem = str(analysis.document["result"]), said(analysis)
+    assert kind in ("invalid_files", "not-ok")
+    with pytest.raises(Misconfigured) as caught:
+        read_protocols({"mix.py": source.encode()})
+    if line := re.search(r"line (\d+)[\])]", problem):
+        assert f"mix.py, line {line[1]}: " in str(caught.value)
+
+
+async def test_the_page_about_a_cell_of_ones_own(worker: OpentronsProcess, tmp_path: Path) -> None:
+    """Its protocol is analysed well, and its deck takes it."""
+    settings = settings_of_the_page(tmp_path)
+    cell = Cell.load(settings.cell)
+    files = {name: content.decode() for name, content in cell.protocols["fill_well"].files.items()}
+    analysis = await worker.analyze(files, {"volume": 55.0, "well": "B2", "touch_tip": True})
+    assert analysis.ok
+    (file,) = read_protocols({"fill_well.py": files["fill_well.py"].encode()})
+    assert ours(file) == theirs(analysis)
+    deck = Deck(settings, None, cell.labware, new=True)
+    reported = Reported({"right": Pipette("p300_single_gen2", 20, 300)})
+    deck.reserve(Plan(read_steps(analysis.commands)), "run-1", reported)
+    deck.succeeded()
+    shown = deck.shown()
+    assert (shown["plates"]["1"]["B2"]["volume"], shown["vials"]["W"]["volume"]) == (55, 11_945)
+    assert shown["tips"]["9"]["used"] == 1

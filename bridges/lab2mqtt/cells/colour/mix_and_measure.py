@@ -15,6 +15,8 @@ metadata = {
     "required": "R Y B well",
     "pauses": "in_place",
     "holds": "sensor",
+    "resumes": "move_sensor_back",
+    "resumed": "charging",
 }
 requirements = {"robotType": "OT-2", "apiLevel": "2.18"}
 

@@ -16,6 +16,8 @@ metadata = {
     "cell": "mix_color",
     "task": "mix_color",
     "required": "R Y B well",
+    "form": "Mix",
+    "icon": "mdi:palette",
 }
 requirements = {"robotType": "OT-2", "apiLevel": "2.18"}
 

@@ -17,6 +17,8 @@ metadata = {
     "required": "well",
     "pauses": "in_place",
     "holds": "sensor",
+    "resumes": "move_sensor_back",
+    "resumed": "charging",
 }
 requirements = {"robotType": "OT-2", "apiLevel": "2.18"}
 
