@@ -3,6 +3,7 @@
 from pathlib import Path
 import sys
 
+from lab2mqtt.core.description import describe
 from lab2mqtt.core.page import page
 from lab2mqtt.core.parameters import parameters_of
 from lab2mqtt.runtime import config
@@ -16,9 +17,11 @@ def pages() -> dict[Path, str]:
     for model in config.known_models():
         device = config.load_device(model)
         _, settings = config.load_driver(device)
-        told = config.DeviceSettings(model=model)
+        told = config.DeviceSettings(model=model, simulated=True)  # so that nobody need say where it is
         made = config.make_device("example", "example", told)
-        found[FOLDER / f"{model}.md"] = page(made.describe(), parameters_of(settings))
+        parts = {entity.part: {"name": entity.part} for entity in made.device.entities if entity.part}
+        described = describe(made.device, made.tasks, made.instance, {"parts": parts})
+        found[FOLDER / f"{model}.md"] = page(described, parameters_of(settings))
     return found
 
 

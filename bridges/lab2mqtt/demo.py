@@ -5,7 +5,7 @@ Each is a process of its own, as in a lab. One that dies is started again, as sy
 
 import argparse
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from types import FrameType
+from typing import NamedTuple
 
 import yaml
 
@@ -24,8 +25,9 @@ from lab2mqtt.hub import child, environments, mosquitto
 from lab2mqtt.hub.errors import HubError
 from lab2mqtt.hub.ports import LOOPBACK, free_port, listens
 from lab2mqtt.hub.process import HomeAssistant
-from lab2mqtt.runtime import config, running_demo
+from lab2mqtt.runtime import config, running_demo, simulated
 from lab2mqtt.runtime.mqtt import BrokerError
+from lab2mqtt.simulators import OPENTRONS
 
 BRIDGE = "demo"
 AREA = "Demo lab"
@@ -35,8 +37,23 @@ READY_WITHIN = 20.0  # s
 LOOK_EVERY = 0.3  # s between two looks at the processes
 STOP_WITHIN = 5.0  # s
 
-# What the demo shows: device id → model, name.
-DEVICES = {"plate-resort": ("plate_resort", "Plate resort")}
+
+class Shown(NamedTuple):
+    """A device of the demo."""
+
+    model: str
+    name: str
+    hints: tuple[str, ...]  # what to try, as in the command line
+
+
+DEVICES = {
+    "plate-resort": Shown(
+        "plate_resort",
+        "Plate resort",
+        ("call plate-resort activate_hotel hotel=B", "fault plate-resort stalled"),
+    ),
+    "ot2": Shown("ot2", "OT-2", ("call ot2 mix_color R=100 Y=50 B=80 well=B2", "fault ot2 door_open")),
+}
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -72,6 +89,7 @@ class _Process:
     name: str
     command: list[str]
     log: Path
+    environment: Mapping[str, str] | None = None
     running: child.Child | None = None
 
     @property
@@ -79,7 +97,7 @@ class _Process:
         return self.running.pid if self.running and self.running.poll() is None else None
 
     def start(self) -> None:
-        self.running = child.start(self.command, self.log)
+        self.running = child.start(self.command, self.log, self.environment)
 
     def stop(self) -> None:
         if self.running:
@@ -100,6 +118,7 @@ class _Demo:
             self._state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab2mqtt-demo-")))
         self._wanted = self._choose(options.device)
         self._port = _port(options.broker_port, BROKER_PORT)
+        self._surroundings = simulated.surroundings()
         self._links = {device_id: self._state / f"{device_id}.link" for device_id in self._wanted}
 
     def run(self) -> None:
@@ -122,8 +141,8 @@ class _Demo:
             running_demo.tell(url, {name: str(link) for name, link in self._links.items()})
         )
         asyncio.run(self._wait_until_ready(url))
-        hub_url = self._start_hub(venv) if venv else None
-        self._tell(url, hub_url, time.monotonic() - (began if release is None else installed))
+        pages = self._start_hub(venv) if venv else []
+        self._tell(url, pages, time.monotonic() - (began if release is None else installed))
         self._watch()
 
     def _choose(self, wanted: list[str] | None) -> list[str]:
@@ -155,25 +174,26 @@ class _Demo:
     def _start_devices(self) -> None:
         devices = {}
         for device_id in self._wanted:
-            model, name = DEVICES[device_id]
-            declared = config.load_device(model)
+            shown = DEVICES[device_id]
+            declared = config.load_device(shown.model)
             link = self._links[device_id]
-            command = [sys.executable, "-m", declared.simulator, "--link", str(link)]
-            self._start_process(_Process(f"simulator of {device_id}", command, self._log(device_id)))
-            settings = {declared.link_setting: str(link)}
+            options = simulated.options_of(declared, device_id, self._state)
+            command = simulated.command_of(declared.simulator, link, options)
+            name = f"simulator of {device_id}"
+            self._start_process(_Process(name, command, self._log(device_id), self._surroundings))
             devices[device_id] = {
-                "model": model,
-                "name": name,
+                "model": shown.model,
+                "name": shown.name,
                 "simulated": True,
                 "area": AREA,
-                "settings": settings,
+                "settings": {declared.link_setting: str(link)},
             }
         told = {"bridge": BRIDGE, "broker": {"port": self._port}, "state": "kept", "devices": devices}
         file = self._state / "demo.yaml"
         file.write_text(yaml.safe_dump(told, sort_keys=False))
         self._start("bridge", ["run", str(file)])
 
-    def _start_hub(self, venv: Path) -> str:
+    def _start_hub(self, venv: Path) -> list[str]:
         broker = mosquitto.BrokerAddress(
             LOOPBACK, self._port, protocol="" if self._has_mosquitto() else "3.1.1"
         )
@@ -188,8 +208,7 @@ class _Demo:
         (self._state / "home-assistant").mkdir(exist_ok=True)
         self._stack.enter_context(hub)
         self._parts.append(("Home Assistant", hub))
-        pages = [hub.show_device(f"lab2mqtt_{device_id}", AREA, READY_WITHIN) for device_id in self._wanted]
-        return pages[0] if len(pages) == 1 else hub.url
+        return [hub.show_device(f"lab2mqtt_{device_id}", AREA, READY_WITHIN) for device_id in self._wanted]
 
     def _has_mosquitto(self) -> bool:
         return any(isinstance(part, mosquitto.Mosquitto) for _, part in self._parts)
@@ -223,27 +242,28 @@ class _Demo:
             logs = [part.log.read_text()[-1000:] for _, part in self._parts if isinstance(part, _Process)]
             raise Misconfigured("the devices are not ready:\n" + "".join(logs)) from error
 
-    def _tell(self, url: str, hub_url: str | None, seconds: float) -> None:
+    def _tell(self, url: str, pages: list[str], seconds: float) -> None:
         lines = [f"The lab is up after {seconds:.1f} s, simulated:"]
         lines += [f"  {name}: {part.pid}" for name, part in self._parts]
         lines += ["", f"  broker          {url}"]
-        if hub_url:
-            lines += [f"  Home Assistant  {hub_url}", "                  (open it: it asks for no password)"]
+        if pages:
+            names = [DEVICES[device_id].name for device_id in self._wanted]
+            told = [f"{page}  {name}" for page, name in zip(pages, names, strict=True)]
+            told += ["(open one: it asks for no password)"]
+            lines += ["  Home Assistant  " + "\n                  ".join(told)]
         elif not self._options.no_hub:
             lines += [
                 "  No Home Assistant can be had here; in your own, add the MQTT integration with this broker."
             ]
-        first = self._wanted[0]
-        lines += [
-            "",
-            "In another terminal:",
-            "  lab2mqtt devices",
-            f"  lab2mqtt call {first} activate_hotel hotel=B",
-            f"  lab2mqtt fault {first} stalled",
-            "  lab2mqtt stop",
-            "",
-            "Ctrl-C ends everything.",
-        ]
+        if "ot2" in self._wanted and not self._surroundings.get(OPENTRONS):
+            lines += [
+                "  The OT-2 checks and plays its own colour cell alone; `lab2mqtt opentrons install` lets it",
+                "  run every protocol, through the real package.",
+            ]
+        hints = [hint for device_id in self._wanted for hint in DEVICES[device_id].hints]
+        lines += ["", "In another terminal:"]
+        lines += [f"  lab2mqtt {hint}" for hint in ("devices", *hints, "stop")]
+        lines += ["", "Ctrl-C ends everything."]
         print("\n".join(lines), flush=True)
 
     def _watch(self) -> None:

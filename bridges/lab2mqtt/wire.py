@@ -136,6 +136,11 @@ def device_topic(base: str, device: str, kind: str) -> str:
     return base + "/" + device + "/" + kind
 
 
+def picture_topic(base: str, device: str, key: str) -> str:
+    """The topic of a picture: ``lab2mqtt/ot2/picture/deck``."""
+    return device_topic(base, device, "picture") + "/" + key
+
+
 def bridge_topic(base: str, bridge: str, kind: str) -> str:
     """The topic of a bridge: ``lab2mqtt/bridge/bench-pi/status``."""
     return base + "/bridge/" + bridge + "/" + kind
@@ -146,10 +151,13 @@ def emergency_stop_topic(base: str) -> str:
     return base + "/emergency_stop"
 
 
-def discovery_topic(discovery: str, base: str, device: str) -> str:
-    """The topic on which a device is announced to Home Assistant, whose node ids take no ``/``."""
+def discovery_topic(discovery: str, base: str, device: str, part: str = "") -> str:
+    """The topic on which a device, or a part of it, is announced to Home Assistant.
+
+    A part has a level of its own: who may announce a device may announce its parts, and no other device.
+    """
     node = "".join([letter if letter in _NODE else "_" for letter in base + "_" + device])
-    return discovery + "/device/" + node + "/config"
+    return discovery + "/device/" + node + ("/" + part if part else "") + "/config"
 
 
 def birth_topic(discovery: str) -> str:

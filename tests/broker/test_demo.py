@@ -1,6 +1,7 @@
 """``lab2mqtt demo --no-hub``: up in a moment, heals itself, and leaves nothing behind."""
 
 from collections.abc import Iterator
+import json
 import os
 from pathlib import Path
 import re
@@ -12,23 +13,29 @@ import pytest
 from tests.broker.observer import Observer, until
 from tests.broker.program import Program, Said, run
 
-from lab2mqtt.hub import child
+from lab2mqtt.hub import child, opentrons_package
 from lab2mqtt.hub.ports import free_port, listens
+from lab2mqtt.simulators import OPENTRONS
 
 UP_WITHIN = 3.0  # s
+MIXED_WITHIN = 20.0  # s
 DEVICE = "plate-resort"
+ROBOT = "ot2"
+PROCESSES = 5  # demo, broker, two simulators, bridge
 MARK = "LAB2MQTT_TEST_MARK"
 
 
 class Demo(Program):
     """A demo, whose processes are known by a mark in their environment."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, opentrons: str | None = "") -> None:
         self.port = free_port()
         super().__init__(["demo", "--no-hub", "--broker-port", str(self.port)], folder / "demo.log")
         self.mark = uuid.uuid4().hex
         # Of its own, so that neither this user's running demo nor this one is taken for the other.
         self.environment = os.environ | {MARK: self.mark, "XDG_STATE_HOME": str(folder / "state")}
+        # Empty: without the real package, so that every machine has the same processes.
+        self.environment |= {} if opentrons is None else {OPENTRONS: opentrons}
         self.up_after = 0.0
 
     def start(self) -> None:
@@ -57,9 +64,13 @@ class Demo(Program):
         assert found, self.said()
         return int(found[-1])
 
-    def call(self, *words: str) -> Said:
+    def call(self, *words: str, device: str = DEVICE) -> Said:
         """Call a task."""
-        return run("call", DEVICE, *words, "--broker", f"mqtt://127.0.0.1:{self.port}")
+        return run("call", device, *words, "--broker", f"mqtt://127.0.0.1:{self.port}")
+
+    def fault(self, *words: str) -> Said:
+        """Let something fail, by the id of the device."""
+        return run("fault", *words, environment=self.environment)
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +90,54 @@ def test_the_demo_is_up_within_three_seconds(running: Demo) -> None:
     print(f"\ndemo up after {running.up_after:.2f} s")  # noqa: T201 - a figure
     assert running.up_after < UP_WITHIN
     assert f"mqtt://127.0.0.1:{running.port}" in running.said()
-    assert len(running.processes()) == 4, "demo, broker, simulator, bridge"
+    assert len(running.processes()) == PROCESSES
     said = running.call("activate_hotel", "hotel=B", "--json")
     assert said.code == 0, said.err
     assert '"result": "reached"' in said.out
 
 
-@pytest.mark.parametrize("part", ["bridge", "broker", f"simulator of {DEVICE}"])
+def test_the_robot_mixes_twice(running: Demo) -> None:
+    """Soon enough for somebody who looks on, and without a hand in between."""
+    for well in ("B2", "B3"):
+        said = running.call("mix_color", "R=100", "Y=50", "B=80", f"well={well}", "--json", device=ROBOT)
+        assert said.code == 0, said.err
+        assert said.seconds < MIXED_WITHIN
+        print(f"\nmixed after {said.seconds:.1f} s")  # noqa: T201 - a figure
+    wells = json.loads(running.fault(ROBOT).out)["wells"]
+    assert wells["1/B2"] == wells["1/B3"] == {"3/B1": 100, "3/B2": 50, "3/B3": 80}
+
+
+@pytest.mark.skipif(not opentrons_package.is_installed(), reason="no opentrons: lab2mqtt opentrons install")
+def test_the_robot_mixes_through_the_real_package(tmp_path: Path) -> None:
+    """As soon; the package's own start included, and nothing of it is left."""
+    demo = Demo(tmp_path, opentrons=None)
+    try:
+        demo.start()
+        assert "opentrons install" not in demo.said()
+        said = demo.call("mix_color", "R=100", "Y=50", "B=80", "well=B2", device=ROBOT)
+        assert said.code == 0, said.err
+        assert said.seconds < MIXED_WITHIN
+        print(f"\nmixed by the real package after {said.seconds:.1f} s")  # noqa: T201 - a figure
+        assert len(demo.processes()) == PROCESSES + 1
+    finally:
+        demo.terminate(signal.SIGINT)
+    until(lambda: not demo.processes(), "nothing is left")
+
+
+def test_faults_are_switched_by_the_id_of_a_device(running: Demo) -> None:
+    """Of each simulator in the same way; the bridge finds out by itself."""
+    with Observer(running.port, f"lab2mqtt/{ROBOT}/state") as seen:
+        assert running.fault(ROBOT, "door_open").code == 0
+        until(lambda: seen.last(f"lab2mqtt/{ROBOT}/state")["door"] is True, "the open door is seen")
+        assert running.fault(ROBOT, "door_open", "off").code == 0
+        until(lambda: seen.last(f"lab2mqtt/{ROBOT}/state")["door"] is False, "the closed door is seen")
+    assert json.loads(running.fault(DEVICE).out)["faults"] == []
+    said = running.fault(ROBOT, "stalled")
+    assert said.code == 2
+    assert "door_open" in said.err
+
+
+@pytest.mark.parametrize("part", ["bridge", "broker", f"simulator of {DEVICE}", f"simulator of {ROBOT}"])
 def test_a_part_that_is_killed_is_started_again(running: Demo, part: str) -> None:
     """As systemd would; the lab works again by itself."""
     pid = running.part(part)
@@ -93,16 +145,21 @@ def test_a_part_that_is_killed_is_started_again(running: Demo, part: str) -> Non
         pytest.fail(f"{part} is not running as {pid}")
     os.kill(pid, signal.SIGKILL)
     killed = time.monotonic()
-    until(lambda: pid not in running.processes() and len(running.processes()) == 4, "it is back", within=10)
+    until(
+        lambda: pid not in running.processes() and len(running.processes()) == PROCESSES,
+        "it is back",
+        within=10,
+    )
     running.until_said(f"{part} has ended")
 
     def works() -> bool:
         if not listens(running.port):
             return False
         with Observer(running.port, "lab2mqtt/#") as seen:
-            bridge, status = (seen.last(f"lab2mqtt/{who}/status") for who in ("bridge/demo", DEVICE))
-        online = bridge and status and bridge["status"] == status["status"] == "online"
-        return bool(online) and running.call("get_position").code == 0
+            said = [seen.last(f"lab2mqtt/{who}/status") for who in ("bridge/demo", DEVICE, ROBOT)]
+        online = all(each and each["status"] == "online" for each in said)
+        calls = (running.call("get_position", device=device) for device in (DEVICE, ROBOT))
+        return online and all(said.code == 0 for said in calls)
 
     until(works, "the lab works again", within=20, every=0.1)
     print(f"\n{part} killed: the lab works again after {time.monotonic() - killed:.1f} s")  # noqa: T201 - a figure
@@ -114,7 +171,7 @@ def test_the_end_of_the_demo_is_the_end_of_all(tmp_path: Path, number: signal.Si
     demo = Demo(tmp_path)
     demo.start()
     processes = demo.processes()
-    assert len(processes) == 4
+    assert len(processes) == PROCESSES
     with Observer(demo.port, "lab2mqtt/#") as seen:
         seen.publish(f"lab2mqtt/{DEVICE}/command", {"task": "move_to_angle", "parameters": {"angle": 355}})
         seen.wait(f"lab2mqtt/{DEVICE}/progress")

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 import json
 from pathlib import Path
+import re
 import shutil
 import time
 
@@ -64,6 +65,17 @@ class Browser:
         """Click on a select, and on one of its options."""
         self._select(label).click()
         self.page.get_by_role("menuitem", name=option, exact=True).click()
+
+    def fill(self, label: str, value: str) -> None:
+        """Write a number into its field, and leave it."""
+        field = self.page.get_by_label(label, exact=True).first
+        field.fill(value)
+        field.press("Enter")
+
+    def press(self, label: str) -> None:
+        """Press the button in the row of a label."""
+        row = self.page.locator("hui-button-entity-row").filter(has_text=re.compile(rf"(^|\s){label}(\s|$)"))
+        row.get_by_role("button").first.click()
 
     def wait_for_chosen(self, label: str, option: str) -> None:
         """Wait until a select shows an option."""

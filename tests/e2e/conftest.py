@@ -55,6 +55,13 @@ def person(hub: HomeAssistant) -> Iterator[Browser]:
 
 
 @pytest.fixture
+def tall(hub: HomeAssistant) -> Iterator[Browser]:
+    """The same, high enough for a device with many entities."""
+    with browser(hub.url, size=(1280, 1600)) as tab:
+        yield tab
+
+
+@pytest.fixture
 def results() -> Path:
     """Where pictures go; not under version control."""
     RESULTS.mkdir(exist_ok=True)

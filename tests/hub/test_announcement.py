@@ -23,18 +23,22 @@ ANNOUNCEMENT = wire.discovery_topic(wire.DEFAULT_DISCOVERY, wire.DEFAULT_BASE, D
 
 
 def _announcements() -> dict[str, Any]:
-    """What is announced of a device of every model, and of one that has everything."""
+    """What is announced of a device of every model with every part, and of one that has everything."""
     described = [kitchen_sink.description()]
+    about = {"serial": "1", "sw_version": "2"}
     for model in config.known_models():
         made = config.make_device(
             model.replace("_", "-"), "bench", config.DeviceSettings(model, simulated=True)
         )
-        described.append(describe(made.device, made.tasks, made.instance, {"serial": "1", "sw_version": "2"}))
+        parts = {
+            one.part: {"name": one.part, "model": "P", **about} for one in made.device.entities if one.part
+        }
+        described.append(describe(made.device, made.tasks, made.instance, {**about, "parts": parts}))
+    gone = {"old": "sensor", "on_old": "device_automation"}
     return {
-        wire.discovery_topic(wire.DEFAULT_DISCOVERY, wire.DEFAULT_BASE, str(one["device_id"])): announce(
-            one, version="1.0", gone={"old": "sensor", "on_old": "device_automation"}
-        )
+        wire.discovery_topic(wire.DEFAULT_DISCOVERY, wire.DEFAULT_BASE, str(one["device_id"]), part): payload
         for one in described
+        for part, payload in announce(one, version="1.0", gone={"": gone, "old_part": gone}).items()
     }
 
 
@@ -73,7 +77,7 @@ def test_what_the_hub_would_refuse_is_noticed(
 ) -> None:
     """Else the test above would say nothing."""
     topic = "homeassistant/device/lab2mqtt_sink/config"
-    messages = {topic: announce(kitchen_sink.description())}
+    messages = {topic: announce(kitchen_sink.description())[""]}
     messages[topic]["components"][component].update(change)
     problems = discovery_problems(messages)
     assert [problem["component"] for problem in problems] == [component]

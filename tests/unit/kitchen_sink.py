@@ -5,11 +5,12 @@ this one, it takes of any.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 import threading
-from typing import Annotated
+from typing import Annotated, Any
 
 from lab2mqtt.core.description import Instance, bind, describe
 from lab2mqtt.core.device import Device, Task
@@ -18,7 +19,9 @@ from lab2mqtt.core.entities import (
     Button,
     Happening,
     Image,
+    Light,
     Number,
+    Picture,
     Select,
     Sensor,
     Switch,
@@ -26,13 +29,21 @@ from lab2mqtt.core.entities import (
     Update,
 )
 from lab2mqtt.core.errors import Ended, Fault, Misconfigured, Unreachable
-from lab2mqtt.core.parameters import Choices, Range, Setting, Text, Unit
+from lab2mqtt.core.parameters import Choices, Parameter, Range, Setting, Text, Unit
 from lab2mqtt.core.run import Run
 from lab2mqtt.runtime.config import DeviceConfig
 
 PROGRAMS = ("off", "wash", "rinse")
 # A thread that a test forgot would keep the interpreter from ending.
 AT_LAST = 20.0  # s
+
+DISHWASHER: Mapping[str, object] = {
+    "name": "Dishwasher",
+    "model": "Washer 3",
+    "manufacturer": "Nobody",
+    "serial": "W-1",
+    "sw_version": "2.0",
+}
 
 
 @dataclass(frozen=True)
@@ -68,9 +79,11 @@ class Snapshot:
     light: bool
     note: str | None
     firmware: dict[str, str]
-    picture: str
+    picture: Picture | None
+    washing_temperature: float | None
     clogged: tuple[str, ...]
     cold: tuple[str, ...]
+    borrowed: tuple[str, ...]
 
 
 class KitchenSinkDriver:
@@ -85,6 +98,8 @@ class KitchenSinkDriver:
         entered: Set once ``fill``, ``soak`` or ``stare`` has begun.
         pours_go: Lets ``pour`` end, which is a coroutine.
         pours: How many ``pour`` have begun and how many were cancelled.
+        parts: What is attached.
+        borrowed: Who else uses the sink.
     """
 
     def __init__(self, settings: KitchenSinkSettings, state: Path | None = None) -> None:
@@ -105,6 +120,10 @@ class KitchenSinkDriver:
         self.temperature: float | None = 21.04
         self.clogged: tuple[str, ...] = ()
         self.cold: tuple[str, ...] = ()
+        self.borrowed: tuple[str, ...] = ()
+        self.parts: dict[str, Mapping[str, object]] = {"dishwasher": DISHWASHER}
+        self.washing_temperature: float | None = 50.0
+        self.picture: Picture | None = Picture(b"\xff\xd8 a sink \xff\xd9", 1_763_690_000.1234)
 
     # The connection.
 
@@ -133,14 +152,16 @@ class KitchenSinkDriver:
             light=self.light,
             note=self.note,
             firmware={"installed_version": "1.0", "latest_version": "1.1"},
-            picture="http://127.0.0.1/sink.png",
+            picture=self.picture,
+            washing_temperature=self.washing_temperature if self.parts else None,
             clogged=self.clogged,
             cold=self.cold,
+            borrowed=self.borrowed,
         )
 
     def info(self) -> dict[str, object]:
         """Tell which sink it is."""
-        return {"serial": "S-1", "sw_version": "1.0"}
+        return {"serial": "S-1", "sw_version": "1.0", "parts": dict(self.parts)}
 
     def _ask(self) -> None:
         if self.unplugged:
@@ -240,6 +261,13 @@ class KitchenSinkDriver:
         gone.cancel()
         await gone
 
+    async def use_dishwasher(self, task: str, arguments: Mapping[str, Any], run: Run) -> dict[str, object]:
+        """Do one of the tasks that are data."""
+        run.progress(50, task)
+        self.calls.append(task)
+        self.washing_temperature = arguments.get("temperature", self.washing_temperature)
+        return {"task": task, "arguments": dict(arguments)}
+
     # Tasks that take a while.
 
     def fill(self, run: Run) -> str:
@@ -312,6 +340,7 @@ DEVICE: Device[Snapshot] = Device(
     events=("overflowed",),
     faults=lambda now: now.clogged,
     needs_homing=lambda now: now.cold,
+    occupied=lambda now: now.borrowed,
     entities=(
         Sensor(
             "temperature",
@@ -343,7 +372,20 @@ DEVICE: Device[Snapshot] = Device(
         TextInput("memo", "Memo", task="write_note", parameter="note", category="config"),
         Happening("accidents", "Accidents", event_types=("overflowed", "clogged")),
         Update("firmware", "Firmware", category="diagnostic", read=lambda now: now.firmware),
+        Update("valves", "Valves", read=lambda _: {"installed_version": "7.1", "latest_version": None}),
         Image("picture", "Picture", read=lambda now: now.picture),
+        Light("lamp", "Lamp", task="set_light", parameter="on", read=lambda now: now.light),
+        Number(
+            "washing_temperature",
+            "Temperature",
+            part="dishwasher",
+            device_class="temperature",
+            task="wash",
+            parameter="temperature",
+            step=5,
+            read=lambda now: now.washing_temperature,
+        ),
+        Button("dry", "Dry", part="dishwasher", task="dry"),
     ),
     tasks=(
         Task("connect", link="open"),
@@ -362,6 +404,24 @@ DEVICE: Device[Snapshot] = Device(
         Task("pour", effect="move"),
         Task("look", effect="read"),
         Task("stare", effect="read"),
+        Task(
+            "wash",
+            run="use_dishwasher",
+            parameters=(
+                Parameter(
+                    name="temperature",
+                    type="number",
+                    minimum=30,
+                    maximum=70,
+                    unit="°C",
+                    description="Of the water.",
+                ),
+                Parameter(name="salt", type="boolean", required=False, description="Whether to add some."),
+            ),
+            description="Wash the dishes.",
+            returns="What was done.",
+        ),
+        Task("dry", run="use_dishwasher", parameters=(), description="Dry the dishes."),
     ),
 )
 

@@ -30,6 +30,18 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no broker.
 """
 
 
+_FAULTS = """\
+for example:
+  lab2mqtt fault plate-resort stalled       something holds the carousel
+  lab2mqtt fault plate-resort stalled off   it is free again
+  lab2mqtt fault ot2 slow seconds=3         the robot answers late
+  lab2mqtt fault ot2 reboot                 somebody switches it off and on
+  lab2mqtt fault ot2 new_tips               somebody puts a new rack there
+
+The bridge is told nothing of it: it has to find out, as from a real one.
+"""
+
+
 class _Parser(argparse.ArgumentParser):
     """Tells what was probably meant."""
 
@@ -145,12 +157,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     broker.add_argument("--port", type=int, default=1883, metavar="N", help="its port (1883)")
 
-    fault = command(
-        "fault", "cli.service:fault", "let a simulated device of the running demo fail, or work again"
+    _add_fault(command)
+    opentrons = command(
+        "opentrons", "cli.opentrons:opentrons", "install the real Opentrons package for the simulated OT-2"
     )
-    fault.add_argument("device", metavar="DEVICE", help="its id, or the path of its simulator's link")
-    fault.add_argument("fault", metavar="FAULT", nargs="?", help="what fails; without it, how it is")
-    fault.add_argument("--off", action="store_true", help="end that fault")
+    opentrons.add_argument(
+        "action", nargs="?", choices=("install",), help="130 MB, seconds; without it, whether it is there"
+    )
     return parser
 
 
@@ -164,6 +177,20 @@ def _add_lab_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--key", metavar="FILE", help="its key, where that is not in the same file")
     command.add_argument("--base", metavar="TOPIC", help="base topic (lab2mqtt)")
     command.add_argument("--json", action="store_true", help="one line of JSON, for scripts")
+
+
+def _add_fault(command: Callable[..., argparse.ArgumentParser]) -> None:
+    fault = command("fault", "cli.fault:fault", "let a simulated device of the demo fail, or work again")
+    fault.add_argument("device", metavar="DEVICE", help="its id, or the path of its simulator's link")
+    fault.add_argument(
+        "fault",
+        metavar="NAME",
+        nargs="?",
+        help="what fails, or what hands do: without it, how it is and what there is",
+    )
+    fault.add_argument("options", metavar="off|option=value", nargs="*", help="its end, or more about it")
+    fault.formatter_class = argparse.RawDescriptionHelpFormatter
+    fault.epilog = _FAULTS
 
 
 def _add_holds(command: Callable[..., argparse.ArgumentParser]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from lab2mqtt import wire
 from lab2mqtt.cli import EXIT_FAILED, EXIT_NO_BROKER, EXIT_USAGE
 from lab2mqtt.client import Lab, RemoteDevice, TaskError, UnknownDevice
+from lab2mqtt.core.description import retained_topics
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.core.house import RESET, STOPPED
 from lab2mqtt.core.words import near
@@ -271,11 +272,15 @@ def forget(options: argparse.Namespace) -> int:
             )
         known = name in lab.devices
         prefix = options.discovery or wire.DEFAULT_DISCOVERY
-        kinds = ("description", "status", "state", "command")
+        told = lab[name].description if known else {}
+        announced = [
+            wire.discovery_topic(prefix, lab.base, name, part) for part in ("", *told.get("parts", ()))
+        ]
+        topics = retained_topics(lab.base, name, told.get("entities", {}))
         try:
             # First: entities that are still there would complain of a state that is suddenly empty.
-            await lab.clear([wire.discovery_topic(prefix, lab.base, name)])
-            await lab.clear([wire.device_topic(lab.base, name, kind) for kind in kinds])
+            await lab.clear(announced)
+            await lab.clear([*topics, wire.device_topic(lab.base, name, "command")])
             await lab.wait_until(lambda lab: name not in lab.devices, CONFIRM_WITHIN)
         except (TimeoutError, BrokerError):  # a broker refuses in silence
             raise Misconfigured(

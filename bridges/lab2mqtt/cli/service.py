@@ -1,9 +1,7 @@
-"""Commands that run something here: a bridge, a broker, a simulator's faults."""
+"""Commands that run something here: a bridge, a broker."""
 
 import argparse
-import json
 import logging
-from pathlib import Path
 import sys
 
 from lab2mqtt.cli import EXIT_USAGE
@@ -65,26 +63,6 @@ def broker(options: argparse.Namespace) -> int:
         run_until_signal(serve(options.port))
     except Misconfigured as error:
         return _wrong(error)
-    return 0
-
-
-def fault(options: argparse.Namespace) -> int:
-    """Switch a fault of a simulator, or tell how it is."""
-    from lab2mqtt.runtime import running_demo  # noqa: PLC0415
-    from lab2mqtt.simulators.serial_line import control  # noqa: PLC0415
-
-    demo = running_demo.find() or {"links": {}}
-    link = demo["links"].get(options.device, options.device)
-    if not Path(f"{link}.control").exists():
-        known = demo["links"]
-        return _wrong(
-            Misconfigured(f"no simulated device {options.device!r}{near(options.device, known)} runs here")
-        )
-    request = {"fault": options.fault, "on": not options.off} if options.fault else {"status": True}
-    try:
-        print(json.dumps(control(Path(link), **request), indent=2))
-    except ValueError as error:
-        return _wrong(Misconfigured(str(error)))
     return 0
 
 

@@ -3,22 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 import inspect
-from typing import Any
+from typing import Any, cast
 
 from lab2mqtt import wire
 from lab2mqtt.core.device import Device
 from lab2mqtt.core.entities import (
     Button,
     Commanding,
+    Detail,
     Entity,
     Happening,
+    Image,
+    Light,
     Number,
     Readable,
     Select,
     Sensor,
+    Switch,
     TextInput,
 )
-from lab2mqtt.core.house import STATE_KEYS, house_entities, house_tasks
+from lab2mqtt.core.house import HOUSE_TASKS, STATE_KEYS, house_entities, house_tasks
 from lab2mqtt.core.parameters import Parameter, Schema, Setting, parameters_of
 
 # A driver that keeps a limit of its own ends the task first, and can tell how far it came.
@@ -49,7 +53,17 @@ class BoundTask:
         self.link = ""
         self.homes = False
         self.returns = ""
+        self.is_data = False
         self.is_coroutine = False
+
+    def arguments(self, parameters: Mapping[str, object]) -> dict[str, object]:
+        """Check the parameters of a command, and give the arguments of the driver's method.
+
+        Raises:
+            Refused: Something is wrong with them.
+        """
+        checked = self.schema.check(parameters)
+        return {"task": self.name, "arguments": checked} if self.is_data else checked
 
     def as_json(self) -> dict[str, object]:
         """The task's part of the description."""
@@ -75,14 +89,22 @@ def bind(device: Device[Any], driver: type, settings: object) -> dict[str, Bound
     Raises:
         TypeError: A method has a parameter that has no schema.
         AttributeError: The driver lacks a method that the declaration names.
+        ValueError: A task has the name of one of the house's.
     """
     bound: dict[str, BoundTask] = {}
     for task in device.tasks:
+        if task.name in HOUSE_TASKS:
+            raise ValueError(f"{device.model}: {task.name!r} is a task that every device has")
         method = getattr(driver, task.method)
-        one = BoundTask(task.name, task.effect, _summary(method), parameters_of(method, settings))
+        if task.parameters is None:
+            one = BoundTask(task.name, task.effect, _summary(method), parameters_of(method, settings))
+            one.returns = _returns(method)
+        else:
+            one = BoundTask(task.name, task.effect, task.description, tuple(task.parameters))
+            one.returns, one.is_data = task.returns, True
         limit = task.timeout
         one.timeout = getattr(settings, limit.name) + MARGIN if isinstance(limit, Setting) else limit
-        one.method, one.link, one.homes, one.returns = task.method, task.link, task.homes, _returns(method)
+        one.method, one.link, one.homes = task.method, task.link, task.homes
         bound[task.name] = one
     return bound | {name: BoundTask(name, *told) for name, told in house_tasks(device).items()}
 
@@ -104,13 +126,15 @@ def describe(
         device: The declaration.
         tasks: Its tasks, bound.
         instance: Which one it is.
-        info: What the instrument told of itself: ``product``, ``serial``, ``sw_version``, ``hw_version``.
+        info: What the instrument told of itself: ``product``, ``serial``, ``sw_version``, ``hw_version``,
+            and its ``parts``; without those none is known to be there.
 
     Raises:
         ValueError: An entity has a key of the house, or sets a parameter that its task lacks.
     """
     info = dict(info or {})
     product = str(info.pop("product", device.product))
+    parts = cast("Mapping[str, Mapping[str, object]] | None", info.pop("parts", None))
     told: dict[str, object] = {
         "protocol": wire.PROTOCOL,
         "device_id": instance.device_id,
@@ -124,14 +148,46 @@ def describe(
         "simulated": instance.simulated,
         **info,
     }
-    entities: dict[str, object] = {}
+    told = _filled(told)
+    if parts is not None:  # none is something else than not known
+        told["parts"] = {part: _filled(about) for part, about in parts.items()}
+    there = {"", *(parts or ())}
+    entities = describe_entities(device, tasks)
+    told["entities"] = {
+        key: one for key, one in entities.items() if one.get("part", "") in there and "platform" in one
+    }
+    told["tasks"] = {name: task.as_json() for name, task in tasks.items()}
+    return told
+
+
+def describe_entities(device: Device[Any], tasks: Mapping[str, BoundTask]) -> dict[str, dict[str, object]]:
+    """Tell of every entity by its key, whether its part is there or not.
+
+    Raises:
+        ValueError: An entity has a key of the house, or sets a parameter that its task lacks.
+    """
+    entities: dict[str, dict[str, object]] = {}
     for entity in entities_of(device):
         if entity.key in entities or (entity in device.entities and entity.key in STATE_KEYS):
             raise ValueError(f"{device.model}: {entity.key!r} is a key that every device has")
-        entities[entity.key] = _entity(entity, tasks)
-    told["entities"] = entities
-    told["tasks"] = {name: task.as_json() for name, task in tasks.items()}
-    return {key: value for key, value in told.items() if value not in ("", None)}
+        if not isinstance(entity, Detail):
+            entities[entity.key] = _entity(entity, tasks)
+    return entities
+
+
+def retained_topics(base: str, device_id: str, entities: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Every topic of a device's own on which the broker keeps something.
+
+    Args:
+        base: The base topic.
+        device_id: Which device.
+        entities: Those of its description.
+    """
+    pictures = [key for key, entity in entities.items() if entity.get("platform") == Image.platform]
+    return [
+        *(wire.device_topic(base, device_id, kind) for kind in ("description", "status", "state")),
+        *(wire.picture_topic(base, device_id, key) for key in pictures),
+    ]
 
 
 def _entity(entity: Entity[Any], tasks: Mapping[str, BoundTask]) -> dict[str, object]:
@@ -142,6 +198,7 @@ def _entity(entity: Entity[Any], tasks: Mapping[str, BoundTask]) -> dict[str, ob
         told["enabled"] = False
     if not entity.reachable:
         told["availability"] = "bridge"
+    told["part"] = entity.part
     if isinstance(entity, Readable):
         told["attributes"] = list(entity.attributes)
         silent = entity.read is None and entity.key not in STATE_KEYS
@@ -166,6 +223,11 @@ def _entity(entity: Entity[Any], tasks: Mapping[str, BoundTask]) -> dict[str, ob
                 "parameters": dict(entity.parameters),
             }
             told |= _from_parameter(entity, tasks[entity.task])
+    return _filled(told)
+
+
+def _filled(told: Mapping[str, object]) -> dict[str, object]:
+    """Without what is empty, which would be shown as if it were something."""
     return {key: value for key, value in told.items() if value not in ("", None, [], {})}
 
 
@@ -193,6 +255,9 @@ def _from_parameter(entity: Commanding[Any], task: BoundTask) -> dict[str, objec
                     f"{entity.key} sets {task.name}'s {parameter.name}, whose choices are no texts"
                 )
             return {"options": [choice for choice in parameter.choices if choice is not None]}
+        case Switch() | Light():
+            if parameter.type != "boolean":
+                raise ValueError(f"{entity.key} sets {task.name}'s {parameter.name}, which is not on or off")
         case TextInput():
             return {
                 "minimum": parameter.shortest,

@@ -79,10 +79,13 @@ class Device(Generic[S]):
         occupied: Reasons, in words, that somebody else uses the instrument now.
         after_stop: What a person must know, home or look at after an emergency stop, before it moves again.
         simulator: The module whose ``python -m`` plays it at its own interface.
+        simulator_options: More of that command line, where lab2mqtt starts it. ``{state}`` stands for a file
+            that survives restarts.
         link_setting: The setting that says where it is reached; a simulated one is given its own there.
         icon: The device's icon.
         events: Types of event that the driver itself reports.
         grows: ``module:function`` that takes the settings and gives the ``Growth`` that they bring.
+        dialect: ``module:Class`` of a ``core.dialect.Dialect`` in which the device is commanded, too.
     """
 
     model: str
@@ -101,10 +104,12 @@ class Device(Generic[S]):
     occupied: Callable[[S], Sequence[str]] | None = None
     after_stop: str = ""
     simulator: str = ""
+    simulator_options: Sequence[str] = ()
     link_setting: str = ""
     icon: str = ""
     events: Sequence[str] = ()
     grows: str = ""
+    dialect: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a declaration that contradicts itself."""

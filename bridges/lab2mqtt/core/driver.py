@@ -32,4 +32,9 @@ class Driver(Protocol):
         """
 
     def info(self) -> Mapping[str, object]:
-        """What it tells of itself once opened: ``product``, ``serial``, ``sw_version``, ``hw_version``."""
+        """What it tells of itself: ``product``, ``serial``, ``sw_version``, ``hw_version``, ``parts``.
+
+        Asked after each reading, so it answers from what is known by then. ``parts`` are those that are
+        attached now, by the ``part`` of their entities, each with ``name``, ``model`` and, where they are
+        known, ``manufacturer``, ``serial``, ``sw_version``.
+        """

@@ -66,6 +66,12 @@ class Readable(Entity[S]):
     attributes: Sequence[str] = ()
 
 
+class Detail(Readable[S]):
+    """A value of the state that is no entity, but an attribute of others."""
+
+    platform = ""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Sensor(Readable[S]):
     """A measured value; with ``options`` one of a few words.

@@ -38,6 +38,19 @@ class Refused(LabError):
         self.error_code = error_code
 
 
+class NeighbourFailed(LabError):
+    """Another device refused what it was asked for, or failed at it.
+
+    Args:
+        message: Which device, and its words.
+        error_code: Its code.
+    """
+
+    def __init__(self, message: str, error_code: str) -> None:
+        super().__init__(message)
+        self.error_code = error_code
+
+
 class Misconfigured(LabError):
     """The user's configuration is wrong; the text names file, key, value and what is allowed."""
 

@@ -5,7 +5,10 @@ from typing import Protocol
 
 
 class Neighbours(Protocol):
-    """The other devices, on whichever bridge."""
+    """The other devices, on whichever bridge.
+
+    A driver with a method ``meet(neighbours)`` is given them before it is opened.
+    """
 
     async def call(
         self, device_id: str, task: str, parameters: Mapping[str, object], within: float

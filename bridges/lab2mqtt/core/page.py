@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab2mqtt.core.parameters import Parameter
+from lab2mqtt.core.words import listed
 
 _EFFECTS = {
     "read": "reads",
@@ -17,7 +18,7 @@ def page(description: Mapping[str, Any], settings: Iterable[Parameter]) -> str:
     """Write the page.
 
     Args:
-        description: Of one device of the model, with its default settings.
+        description: Of one device of the model, with its default settings and every part that it can have.
         settings: What a configuration may say of it.
 
     Returns:
@@ -39,7 +40,8 @@ def page(description: Mapping[str, Any], settings: Iterable[Parameter]) -> str:
         lines.append(_row(f"`{name}`", task["description"], _EFFECTS[task["effect"]], told))
     lines += ["", "## Entities", "", "| entity | in Home Assistant | key | |", "| --- | --- | --- | --- |"]
     for key, entity in description["entities"].items():
-        more = [entity.get("category", ""), entity.get("unit", ""), _commands(entity)]
+        part = f"part `{entity['part']}`" if "part" in entity else ""
+        more = [part, entity.get("category", ""), entity.get("unit", ""), _commands(entity)]
         lines.append(
             _row(entity["name"], entity["platform"], f"`{key}`", ", ".join(one for one in more if one))
         )
@@ -53,7 +55,7 @@ def page(description: Mapping[str, Any], settings: Iterable[Parameter]) -> str:
 def _parameter(name: str, schema: Mapping[str, Any], required: Iterable[str]) -> str:
     allowed = ""
     if "enum" in schema:
-        allowed = ": " + ", ".join(str(choice) for choice in schema["enum"] if choice is not None)
+        allowed = ": " + listed(choice for choice in schema["enum"] if choice is not None)
     elif "minimum" in schema or "maximum" in schema:
         low, high = schema.get("minimum", "…"), schema.get("maximum", "…")
         allowed = f": {low} to {high} {schema.get('unit', '')}".rstrip()

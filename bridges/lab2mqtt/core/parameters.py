@@ -21,7 +21,7 @@ import voluptuous as vol
 
 from lab2mqtt.core.errors import Refused
 from lab2mqtt.core.run import Run
-from lab2mqtt.core.words import near, show
+from lab2mqtt.core.words import listed, near, show
 
 _LARGEST = sys.float_info.max
 
@@ -93,10 +93,14 @@ _WORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """One parameter, as data. ``type`` is a JSON Schema type, or ``any``."""
+    """One parameter, as data. ``type`` is a JSON Schema type, or ``any``.
+
+    A path is a string, which the configuration makes a path: it knows from where it is seen.
+    """
 
     name: str
     type: str
+    is_path: bool = False
     required: bool = True
     default: object = None
     description: str = ""
@@ -114,8 +118,8 @@ class Parameter:
     def allowed(self) -> str:
         """What is allowed, in words: ``one of A, B, C, D``, ``a number, 0 to 360 °``."""
         if self.choices:
-            return "one of " + ", ".join(str(choice) for choice in self.choices)
-        words = _WORDS.get(self.type, "any value")
+            return f"one of {listed(self.choices)}"
+        words = "a path" if self.is_path else _WORDS.get(self.type, "any value")
         if self.items:
             words += f" (each {self.items.allowed})"
         unit = f" {self.unit}" if self.unit else ""
@@ -255,6 +259,9 @@ def _parameter(hint: object, settings: object, where: str, **known: Any) -> Para
         bare = list
     elif origin is dict:
         bare = dict
+    elif hasattr(bare, "__fspath__"):
+        bare = str
+        known |= {"is_path": True, "shortest": 1}
     kind = _TYPES.get(bare)
     if kind is None:
         raise TypeError(f"{where}: {bare} has no JSON type")
@@ -344,7 +351,8 @@ class Schema:
             return self._schema(dict(values)), {}
         except vol.MultipleInvalid as invalid:
             wrong = {str(error.path[0]): self._text(error) for error in invalid.errors}
-            return {}, wrong
+            order = [*self.parameters, *wrong]  # voluptuous has none
+            return {}, dict(sorted(wrong.items(), key=lambda item: order.index(item[0])))
 
     def check(self, values: Mapping[str, object]) -> dict[str, object]:
         """Return the values as the driver gets them; what was not given is left to its own default.

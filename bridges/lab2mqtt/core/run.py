@@ -17,7 +17,7 @@ class Run(Protocol):
         """Tell how far the task is: 0 to 100, or words, or both."""
 
     def hold(self, message: str) -> None:
-        """Tell that the task holds by itself, as one that waits for a person: ``paused`` until it is resumed."""
+        """Tell that the task waits for a person by itself: it is ``paused`` until somebody resumes it."""
 
     def check(self) -> None:
         """Go on only if the task may.

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 import json
 
 _LONGEST = 60
+_MANY = 24  # the wells of a plate would hide all else
 
 
 def show(value: object) -> str:
@@ -16,6 +17,14 @@ def show(value: object) -> str:
         except (TypeError, ValueError):
             text = repr(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def listed(choices: Iterable[object]) -> str:
+    """Choices in a row; of many the first and the last: ``A1, A2, A3, A4, …, H12``."""
+    words = [str(choice) for choice in choices]
+    if len(words) > _MANY:
+        words[4:-1] = ["…"]
+    return ", ".join(words)
 
 
 def near(word: str, known: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
-"""A description → the retained message by which Home Assistant makes the device and its entities."""
+"""A description → the retained messages by which Home Assistant makes the device, its parts and entities."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from lab2mqtt import wire
@@ -8,29 +9,68 @@ from lab2mqtt.discovery.platforms import PLATFORMS, Topics, trigger
 
 ORIGIN = "lab2mqtt"
 
+# What the description tells of a device, or of a part of it → what Home Assistant calls that.
+_ABOUT = {
+    "manufacturer": "manufacturer",
+    "model": "model",
+    "serial": "serial_number",
+    "sw_version": "sw_version",
+    "hw_version": "hw_version",
+}
+
 
 def announce(
     description: Mapping[str, Any],
     *,
     base: str = wire.DEFAULT_BASE,
     version: str = "",
-    gone: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """Make the device message.
+    gone: Mapping[str, Mapping[str, str]] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Make one message for the device and one for each of its parts, which are devices of their own.
 
     Args:
-        description: The device's description.
+        description: The device's description. One without ``parts`` does not know them, as before the
+            instrument has answered: then nothing is said of any part.
         base: The base topic.
         version: Of the software that announces.
-        gone: Components that were announced once, with their platforms: Home Assistant removes one only when
-            it is told its platform and nothing else. Those that live still are left alone.
+        gone: Components that were announced once, with their platforms, by part ("" is the device): Home
+            Assistant removes one only when it is told its platform and nothing else. Those that live still
+            are left alone.
 
     Returns:
-        The payload for ``wire.discovery_topic``. A pure function: the same description, the same message.
+        The payloads for ``wire.discovery_topic`` by part, that of the device first. A part that is no more
+        has one too, which removes its components, and by that itself. A pure function: the same
+        description, the same messages.
     """
+    gone = gone or {}
+    node = f"{base}_{description['device_id']}".replace("/", "_")
+    devices = {"": _device(description, node)}
+    if "parts" in description:
+        parts = dict.fromkeys((*description["parts"], *gone))
+        devices |= {part: _part(description, part, node) for part in parts if part}
+    messages: dict[str, dict[str, Any]] = {}
+    for part, device in devices.items():
+        components = _components(description, part, base, node)
+        for key, platform in gone.get(part, {}).items():
+            components.setdefault(key, {"platform": platform})
+        if components:
+            origin = {"name": ORIGIN, **({"sw_version": version} if version else {})}
+            messages[part] = {"device": device, "origin": origin, "components": components}
+    return messages
+
+
+def components_of(payload: Mapping[str, Any]) -> dict[str, str]:
+    """The components of a message that live, with their platforms."""
+    return {key: one["platform"] for key, one in payload["components"].items() if len(one) > 1}
+
+
+def _components(description: Mapping[str, Any], part: str, base: str, node: str) -> dict[str, dict[str, Any]]:
+    """The entities of the device itself or of one of its parts, and their triggers."""
     device_id = description["device_id"]
-    node = f"{base}_{device_id}".replace("/", "_")
-    topics = Topics(*(wire.device_topic(base, device_id, kind) for kind in ("state", "command", "event")))
+    state, command, event = (
+        wire.device_topic(base, device_id, kind) for kind in ("state", "command", "event")
+    )
+    topics = Topics(state, command, event, partial(wire.picture_topic, base, device_id))
     bridge = {
         "topic": wire.bridge_topic(base, description["bridge"], "status"),
         "value_template": "{{ value_json.status }}",
@@ -41,6 +81,8 @@ def announce(
     }
     components: dict[str, dict[str, Any]] = {}
     for key, entity in description["entities"].items():
+        if entity.get("part", "") != part:
+            continue
         platform = entity["platform"]
         object_id = f"{device_id}_{key}".replace("-", "_")
         component = {
@@ -61,31 +103,32 @@ def announce(
         components[key] = component
         for event_type in entity.get("event_types", ()):
             components[f"on_{event_type}"] = trigger(event_type, topics)
-    for key, platform in (gone or {}).items():
-        components.setdefault(key, {"platform": platform})
-    return {
-        "device": _device(description, node),
-        "origin": {"name": ORIGIN, **({"sw_version": version} if version else {})},
-        "components": components,
-    }
-
-
-def components_of(payload: Mapping[str, Any]) -> dict[str, str]:
-    """The components of a device message that live, with their platforms."""
-    return {key: one["platform"] for key, one in payload["components"].items() if len(one) > 1}
+    return components
 
 
 def _device(description: Mapping[str, Any], node: str) -> dict[str, Any]:
-    names = {
-        "manufacturer": "manufacturer",
-        "model": "model",
-        "serial": "serial_number",
-        "sw_version": "sw_version",
-        "hw_version": "hw_version",
-        "area": "suggested_area",
+    return {
+        "identifiers": [node],
+        "name": _named(description, description["name"]),
+        **_told(description, description),
     }
-    name = description["name"]
-    if description.get("simulated") and "simulated" not in name.lower():
-        name += " (simulated)"
-    told = {theirs: description[ours] for ours, theirs in names.items() if ours in description}
-    return {"identifiers": [node], "name": name, **told}
+
+
+def _part(description: Mapping[str, Any], part: str, node: str) -> dict[str, Any]:
+    about = description["parts"].get(part, {})
+    return {
+        "identifiers": [f"{node}_{part}"],
+        "name": _named(description, f"{description['name']} {about.get('name', part)}"),
+        "via_device": node,
+        **_told(about, description),
+    }
+
+
+def _named(description: Mapping[str, Any], name: str) -> str:
+    simulated = description.get("simulated") and "simulated" not in name.lower()
+    return f"{name} (simulated)" if simulated else name
+
+
+def _told(about: Mapping[str, Any], description: Mapping[str, Any]) -> dict[str, Any]:
+    told = {theirs: about[ours] for ours, theirs in _ABOUT.items() if ours in about}
+    return told | ({"suggested_area": description["area"]} if "area" in description else {})

@@ -22,25 +22,30 @@ class Topics(NamedTuple):
     state: str
     command: str
     event: str
+    picture: Callable[[str], str]  # of the entity with this key
 
 
-def value_template(key: str) -> str:
-    """Takes a value out of the state; unknown is ``None``, which Home Assistant shows as unknown."""
-    return f"{{{{ value_json[{json.dumps(key)}] }}}}"
+def value(key: str, entity: Mapping[str, Any]) -> str:
+    """Where a value stands in the state, as a template expression; None is unknown.
+
+    Before the instrument has answered, the state holds nothing of a part that the hub may know from before.
+    """
+    name = json.dumps(key)
+    return f"value_json.get({name})" if entity.get("part") else f"value_json[{name}]"
 
 
-def command_template(entity: Mapping[str, Any], value: str = "value | tojson") -> str:
+def command_template(entity: Mapping[str, Any], chosen: str = "value | tojson") -> str:
     """Writes a command, from the value that a person chose.
 
     Args:
         entity: The entity in the description.
-        value: What is written for the value, as a template expression.
+        chosen: What is written for the value, as a template expression.
     """
     parameters = [
         f"{json.dumps(name)}: {json.dumps(fixed)}" for name, fixed in entity.get("parameters", {}).items()
     ]
     if parameter := entity.get("parameter"):
-        parameters.append(f"{json.dumps(parameter)}: {{{{ {value} }}}}")
+        parameters.append(f"{json.dumps(parameter)}: {{{{ {chosen} }}}}")
     return (
         f'{{"request_id": "{_ID}", "task": {json.dumps(entity["task"])}, '
         f'"parameters": {{{", ".join(parameters)}}}, '
@@ -53,19 +58,23 @@ def command_template(entity: Mapping[str, Any], value: str = "value | tojson") -
 def _state(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
     if entity.get("stateless"):
         return {}
-    fields: Fields = {"state_topic": topics.state, "value_template": value_template(key)}
-    if attributes := entity.get("attributes"):
-        chosen = ", ".join(f"{json.dumps(name)}: value_json[{json.dumps(name)}]" for name in attributes)
-        fields |= {
-            "json_attributes_topic": topics.state,
-            "json_attributes_template": f"{{{{ {{{chosen}}} | tojson }}}}",
-        }
-    return fields
+    shown: Fields = {"state_topic": topics.state, "value_template": f"{{{{ {value(key, entity)} }}}}"}
+    return shown | _attributes(entity, topics)
 
 
-def _command(entity: Mapping[str, Any], topics: Topics, value: str = "value | tojson") -> Fields:
+def _attributes(entity: Mapping[str, Any], topics: Topics) -> Fields:
+    if not (attributes := entity.get("attributes")):
+        return {}
+    chosen = ", ".join(f"{json.dumps(name)}: {value(name, entity)}" for name in attributes)
+    return {
+        "json_attributes_topic": topics.state,
+        "json_attributes_template": f"{{{{ {{{chosen}}} | tojson }}}}",
+    }
+
+
+def _command(entity: Mapping[str, Any], topics: Topics, chosen: str = "value | tojson") -> Fields:
     # QoS 0: a publish at QoS 1 would wait in a disconnected client and move hardware minutes later.
-    return {"command_topic": topics.command, "command_template": command_template(entity, value), "qos": 0}
+    return {"command_topic": topics.command, "command_template": command_template(entity, chosen), "qos": 0}
 
 
 def _sensor(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
@@ -76,15 +85,15 @@ def _sensor(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
         fields["state_class"] = entity["state_class"]
     if "options" in entity:
         fields |= {"options": entity["options"], "device_class": "enum"}
+    measured = value(key, entity)
     if entity.get("device_class") == "timestamp":  # ours are seconds since the epoch
-        value = f"value_json[{json.dumps(key)}]"
-        fields["value_template"] = f"{{{{ None if {value} is none else {value} | as_datetime }}}}"
+        fields["value_template"] = f"{{{{ None if {measured} is none else {measured} | as_datetime }}}}"
     elif "unit" not in entity and "options" not in entity:
         # A state holds 255 characters; lists become words.
         word = entity.get("none")
         nothing = f"{json.dumps(word)} if not value" if word else "None if value is none"
         fields["value_template"] = (
-            f"{{% set value = value_json[{json.dumps(key)}] %}}{{{{ {nothing} else "
+            f"{{% set value = {measured} %}}{{{{ {nothing} else "
             "((value | join('; ')) if value is iterable and value is not string"
             " else (value | string))[:255] }}"
         )
@@ -93,15 +102,14 @@ def _sensor(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
 
 def _binary_sensor(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
     return _state(key, entity, topics) | {
-        "value_template": _on_off(key),
+        "value_template": _on_off(value(key, entity)),
         "payload_on": "ON",
         "payload_off": "OFF",
     }
 
 
-def _on_off(key: str) -> str:
-    value = f"value_json[{json.dumps(key)}]"
-    return f"{{{{ None if {value} is none else ('ON' if {value} else 'OFF') }}}}"
+def _on_off(measured: str, on: str = "ON", off: str = "OFF") -> str:
+    return f"{{{{ None if {measured} is none else ('{on}' if {measured} else '{off}') }}}}"
 
 
 def _number(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
@@ -126,15 +134,33 @@ def _switch(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
     told = {"payload_on": "ON", "payload_off": "OFF", "state_on": "ON", "state_off": "OFF"}
     command = _command(entity, topics, "(value == 'ON') | tojson")
     fields = _state(key, entity, topics)
-    return fields | command | told | ({"value_template": _on_off(key)} if fields else {})
+    return fields | command | told | ({"value_template": _on_off(value(key, entity))} if fields else {})
+
+
+def _light(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
+    # The schema whose commands are templates: with "basic", a command would have no id and no end.
+    fields: Fields = {
+        "schema": "template",
+        "command_topic": topics.command,
+        "command_on_template": command_template(entity, "true | tojson"),
+        "command_off_template": command_template(entity, "false | tojson"),
+        "qos": 0,
+    }
+    if entity.get("stateless"):
+        return fields
+    shown = {
+        "state_topic": topics.state,
+        "state_template": _on_off(value(key, entity), "on", "off"),
+    }
+    return fields | shown | _attributes(entity, topics)
 
 
 def _text(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
     fields = _state(key, entity, topics)
     if fields:
-        value = f"value_json[{json.dumps(key)}]"
+        shown = value(key, entity)
         # A text has no way to be unknown; empty is the nearest.
-        fields["value_template"] = f"{{{{ '' if {value} is none else {value} }}}}"
+        fields["value_template"] = f"{{{{ '' if {shown} is none else {shown} }}}}"
     else:
         # Else the word "unknown" would stand in the field, and a barcode scanner would write behind it.
         fields = {"state_topic": topics.state, "value_template": "{{ '' }}"}
@@ -161,13 +187,17 @@ def _event(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
 
 
 def _update(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
-    value = f"value_json[{json.dumps(key)}]"
-    return _state(key, entity, topics) | {"value_template": f"{{{{ ({value} or {{}}) | tojson }}}}"}
+    # The hub refuses a version that is null, with a warning; one that it is not told is unknown to it.
+    versions = f"({value(key, entity)} or {{}}).items() | rejectattr(1, 'none')"
+    return _state(key, entity, topics) | {
+        "title": entity["name"],
+        "value_template": f"{{{{ dict({versions}) | tojson }}}}",
+    }
 
 
 def _image(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
-    del entity
-    return {"url_topic": topics.state, "url_template": value_template(key)}
+    shown: Fields = {"image_topic": topics.picture(key), "content_type": "image/jpeg"}
+    return shown | _attributes(entity, topics)
 
 
 PLATFORMS: dict[str, Callable[[str, Mapping[str, Any], Topics], Fields]] = {
@@ -175,6 +205,7 @@ PLATFORMS: dict[str, Callable[[str, Mapping[str, Any], Topics], Fields]] = {
     "button": _button,
     "event": _event,
     "image": _image,
+    "light": _light,
     "number": _number,
     "select": _select,
     "sensor": _sensor,

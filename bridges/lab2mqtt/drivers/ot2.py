@@ -1,5 +1,6 @@
 """An Opentrons OT-2, driven through its own HTTP API; nothing runs on the robot."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 import contextlib
 import json
@@ -20,6 +21,7 @@ from lab2mqtt.drivers.ot2_cell import Cell, Protocol
 from lab2mqtt.drivers.ot2_colours import paints
 from lab2mqtt.drivers.ot2_deck import Deck
 from lab2mqtt.drivers.ot2_deck_settings import PIPETTES
+from lab2mqtt.drivers.ot2_form import AS_FILLED_IN, FILL_IN
 from lab2mqtt.drivers.ot2_http import RobotServer
 from lab2mqtt.drivers.ot2_modules import ModuleTasks
 from lab2mqtt.drivers.ot2_play import Player, Wanted
@@ -55,7 +57,9 @@ class Ot2(ModuleTasks):
         self._state = state
         self._server = RobotServer("", serial=settings.serial or None)
         self._runs, self._protocols = Runs(self._server), Protocols(self._server)
-        self._watch = Watch(self._server, self._runs, settings.hints_port)
+        # What a simulator plays has no broker of its own, and another's hints are none of our business.
+        hints_port = 0 if settings.address.startswith("/") else settings.hints_port
+        self._watch = Watch(self._server, self._runs, hints_port)
         self.deck = Deck(settings, state, self.cell.labware)
         self.player = Player(self._server, self._watch, self.deck, _OWNER)
         self._forms: dict[str, dict[str, object]] = {
@@ -63,6 +67,7 @@ class Ot2(ModuleTasks):
         }
         self._picture: Picture | None = None
         self._neighbours: Neighbours | None = None
+        self._first_picture: asyncio.Task[None] | None = None
         self._simulated = False
 
     def meet(self, neighbours: Neighbours) -> None:
@@ -89,9 +94,14 @@ class Ot2(ModuleTasks):
             await self.close()
             raise
         self.player.account()
+        if self._picture is None:
+            self._first_picture = asyncio.create_task(self._look_at_deck())
 
     async def close(self) -> None:
         """Let go; a run goes on or waits as it did."""
+        if self._first_picture:
+            self._first_picture.cancel()
+            self._first_picture = None
         await self.player.close()
         await self._watch.stop()
         await self._server.close()
@@ -372,7 +382,7 @@ class Ot2(ModuleTasks):
             task: ``fill_in_`` and the name of the task.
             arguments: What is filled in.
         """
-        form = self._forms[task.removeprefix("fill_in_")]
+        form = self._forms[task.removeprefix(FILL_IN)]
         form.update(arguments)
         return dict(form)
 
@@ -385,7 +395,7 @@ class Ot2(ModuleTasks):
             run: The task.
         """
         del arguments
-        name = task.removesuffix("_as_filled_in")
+        name = task.removesuffix(AS_FILLED_IN)
         return await self.play(name, _checked(self.cell.protocols[name], self._forms[name]), run)
 
     # Other devices, and what cools.
@@ -510,6 +520,11 @@ class Ot2(ModuleTasks):
             with contextlib.suppress(LabError):
                 await self._runs.release(state.run_id)
         return found
+
+    async def _look_at_deck(self) -> None:
+        """Have a picture to show; not every robot has a camera."""
+        with contextlib.suppress(LabError):
+            await self.take_picture()
 
     async def _ask(self, device_id: str, task: str, parameters: Mapping[str, object]) -> object:
         if self._neighbours is None:

@@ -56,7 +56,9 @@ def form(
             timeout=timeout,
         ),
     )
-    entities = [_entity(task, each, display_names[each.name]) for each in fields]
+    # Home Assistant sorts by name: the fields stand below their button.
+    names = [f"{button} {display_names[each.name].lower()}" for each in fields]
+    entities = [_entity(task, each, name) for each, name in zip(fields, names, strict=True)]
     return Growth((*entities, Button(task, button, icon=icon, task=task + AS_FILLED_IN)), tasks)
 
 

@@ -1,15 +1,15 @@
 """Environments with a Home Assistant in them, each on the Python that it asks for."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 import os
 from pathlib import Path
 import shutil
 import time
 
-from lab2mqtt.hub import cache, debian
+from lab2mqtt.hub import cache
 from lab2mqtt.hub.errors import HubError, NotAvailable
-from lab2mqtt.hub.progress import Say, answer, run
+from lab2mqtt.hub.progress import Say, run
+from lab2mqtt.hub.pythons import Wanted, python
 from lab2mqtt.hub.requirements import requirements
 from lab2mqtt.hub.uv import environment, uv
 
@@ -33,10 +33,9 @@ class Release:
         return "{}.{}".format(*self.python_from)
 
     @property
-    def asks_for(self) -> str:
-        """The Python versions that do, as uv reads them."""
-        major, minor, patch = self.python_from
-        return f">={major}.{minor}.{patch},<{major}.{minor + 1}"
+    def wanted(self) -> Wanted:
+        """The Pythons that do."""
+        return Wanted((self.python,), self.python_from)
 
 
 NEWEST = Release("2026.11.0", (3, 14, 2), megabytes=1000, seconds=15)
@@ -58,7 +57,7 @@ def best_hub(say: Say) -> Release | None:
         try:
             if not is_installed(release):
                 _check_compiler(release)
-                _python(release, say)
+                python(release.wanted, say)
         except HubError as error:
             say(f"No Home Assistant {release.version}: {error}")
         else:
@@ -98,14 +97,14 @@ def install(version: str, say: Say) -> Path:
         if is_installed(release):
             return venv
         _check_compiler(release)
-        python = _python(release, say)
+        found = python(release.wanted, say)
         say(
             f"Installing Home Assistant {version} into {venv}: {release.megabytes} MB, "
             f"about {release.seconds} s plus the downloads …"
         )
         started = time.monotonic()
         shutil.rmtree(venv, ignore_errors=True)
-        _fill(venv, release, python, say)
+        _fill(venv, release, found, say)
         # Last, so that whatever was interrupted before is done again.
         _marker(venv).write_text(RECIPE)
         say(f"Installed Home Assistant {version} in {time.monotonic() - started:.0f} s.")
@@ -121,12 +120,12 @@ def _marker(venv: Path) -> Path:
     return venv / "lab2mqtt-recipe"
 
 
-def _fill(venv: Path, release: Release, python: Path, say: Say) -> None:
+def _fill(venv: Path, release: Release, found: Path, say: Say) -> None:
     what = f"installing Home Assistant {release.version}"
     surroundings = environment()
     pinned = f"homeassistant=={release.version}"
     pip = [*uv(), "pip", "install", "--python", str(venv / "bin" / "python")]
-    run([*uv(), "venv", "--no-project", "--python", str(python), str(venv)], what, say, surroundings)
+    run([*uv(), "venv", "--no-project", "--python", str(found), str(venv)], what, say, surroundings)
     # Alone first: its files tell what else it wants.
     run([*pip, "--no-deps", pinned], what, say, surroundings)
     wanted = venv / "requirements.txt"
@@ -147,47 +146,3 @@ def _check_compiler(release: Release) -> None:
             "it has dependencies that are built from source, and there is no C++ compiler here; "
             "on Debian: apt-get install g++"
         )
-
-
-def _python(release: Release, say: Say) -> Path:
-    """A Python for the release: found, else unpacked from Debian, else downloaded by uv."""
-    for candidate in _found(release):
-        if _fits(candidate, release):
-            return candidate
-    reasons = [f"no Python {release.asks_for} here"]
-    name = f"python{release.python}"
-    if name in debian.PROGRAMS:
-        try:
-            return debian.program(name, say)
-        except HubError as error:
-            reasons.append(str(error))
-    say(f"Downloading Python {release.python} with uv …")
-    try:
-        run([*uv(), "python", "install", release.asks_for], "uv python install", say, environment())
-    except HubError as error:
-        # Of the chain of causes that uv prints, the last says it: no such host, no such version, …
-        reasons.append(f"uv cannot download one ({str(error).splitlines()[-1].removeprefix('  cause: ')})")
-    else:
-        for candidate in _found(release):
-            if _fits(candidate, release):
-                return candidate
-    raise NotAvailable("; ".join(reasons))
-
-
-def _found(release: Release) -> Iterator[Path]:
-    """Pythons that may fit: of uv and on PATH, of pyenv, unpacked before."""
-    only_here = {**environment(), "UV_PYTHON_DOWNLOADS": "never"}
-    if path := answer([*uv(), "python", "find", "--system", "--no-project", release.asks_for], only_here):
-        yield Path(path)
-    # Those that pyenv's shims do not lead to at the moment.
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    yield from sorted(pyenv.glob(f"versions/{release.python}*/bin/python{release.python}"), reverse=True)
-    name = f"python{release.python}"
-    if name in debian.PROGRAMS and (unpacked := debian.found(name)):
-        yield unpacked
-
-
-def _fits(python: Path, release: Release) -> bool:
-    """Whether it runs and is new enough. Its minor version is known from where it was found."""
-    version = answer([str(python), "-c", "import sys; print(*sys.version_info[:3])"])
-    return version is not None and tuple(map(int, version.split())) >= release.python_from

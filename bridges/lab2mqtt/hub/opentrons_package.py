@@ -1,23 +1,23 @@
 """The environment of the Opentrons worker: the version that still simulates an OT-2, on a Python for it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 import hashlib
 import os
 from pathlib import Path
+import shlex
 import shutil
-import sys
 import time
 
 import lab2mqtt
 from lab2mqtt.hub import cache
-from lab2mqtt.hub.errors import HubError, NotAvailable
-from lab2mqtt.hub.progress import Say, answer, run
+from lab2mqtt.hub.errors import NotAvailable
+from lab2mqtt.hub.progress import Say, run
+from lab2mqtt.hub.pythons import Wanted, python
 from lab2mqtt.hub.uv import environment, uv
 
 VERSION = "9.0.0"  # 9.1 and later refuse the OT-2's protocols; 8.4 and older hang or want an old pydantic
-SERIES = ("3.12", "3.11")  # newer ones would build numpy 1.26 for 18 minutes
-ASKS_FOR = ">=3.11,<3.13"
+PYTHON = Wanted(("3.12", "3.11"), (3, 11, 0))  # newer ones would build numpy 1.26 for 18 minutes
 MEGABYTES = 130  # on disk, with byte code and without the Python
 SECONDS = 5  # on two cores, beside what the downloads of 25 MB take
 MODULE = "lab2mqtt_opentrons_worker"
@@ -29,6 +29,13 @@ class Start:
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
+
+    @property
+    def line(self) -> str:
+        """Both as one command line for a process whose environment is ours."""
+        without = [word for name in os.environ if name not in self.environment for word in ("-u", name)]
+        own = [f"{name}={value}" for name, value in self.environment.items() if os.environ.get(name) != value]
+        return shlex.join(["env", *without, *own, *self.command])
 
 
 def sources() -> Path:
@@ -89,7 +96,7 @@ def install(say: Say) -> Path:
     with cache.lock(venv, say):
         if is_installed():
             return venv
-        python = _python(say)
+        found = python(PYTHON, say)
         say(
             f"Installing opentrons {VERSION} into {venv}: {MEGABYTES} MB, "
             f"about {SECONDS} s plus the downloads …"
@@ -97,7 +104,7 @@ def install(say: Say) -> Path:
         started = time.monotonic()
         what = f"installing opentrons {VERSION}"
         shutil.rmtree(venv, ignore_errors=True)
-        run([*uv(), "venv", "--no-project", "--python", str(python), str(venv)], what, say, environment())
+        run([*uv(), "venv", "--no-project", "--python", str(found), str(venv)], what, say, environment())
         pip = [*uv(), "pip", "install", "--python", str(_python_in(venv)), "--compile-bytecode"]
         pins = str(sources() / "requirements.txt")
         run([*pip, "--require-hashes", "--requirements", pins], what, say, environment())
@@ -113,30 +120,3 @@ def _marker(venv: Path) -> Path:
 
 def _python_in(venv: Path) -> Path:
     return venv / "bin" / "python"
-
-
-def _python(say: Say) -> Path:
-    """A Python for it: found, else downloaded by uv."""
-    for candidate in _found():
-        if answer([str(candidate), "-c", ""]) is not None:
-            return candidate
-    say(f"Downloading Python {SERIES[0]} with uv …")
-    try:
-        run([*uv(), "python", "install", SERIES[0]], "uv python install", say, environment())
-    except HubError as error:
-        reason = str(error).splitlines()[-1].removeprefix("  cause: ")
-        raise NotAvailable(f"no Python {ASKS_FOR} here; uv cannot download one ({reason})") from error
-    for candidate in _found():
-        return candidate
-    raise NotAvailable(f"no Python {ASKS_FOR} here")
-
-
-def _found() -> Iterator[Path]:
-    if sys.version_info[:2] in ((3, 11), (3, 12)):
-        yield Path(sys.executable)
-    only_here = {**environment(), "UV_PYTHON_DOWNLOADS": "never"}
-    if path := answer([*uv(), "python", "find", "--system", "--no-project", ASKS_FOR], only_here):
-        yield Path(path)
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    for series in SERIES:
-        yield from sorted(pyenv.glob(f"versions/{series}*/bin/python{series}"), reverse=True)

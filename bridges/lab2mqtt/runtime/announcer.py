@@ -1,13 +1,14 @@
 """Telling Home Assistant: announced at once, again when it is born, and withdrawn when a thing is no more."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 import logging
 from pathlib import Path
 import random
 from typing import Any
 
 from lab2mqtt import __version__, wire
+from lab2mqtt.core.description import retained_topics
 from lab2mqtt.discovery.announcement import announce, components_of
 from lab2mqtt.runtime.kept import Kept
 
@@ -17,8 +18,6 @@ _LOGGER = logging.getLogger(__name__)
 APART = 2.0  # s
 JITTER = 2.0  # s over which bridges spread when a hub is born
 REMEMBER_AFTER = 0.5  # s; a thousand devices announce themselves at once, and the file is written once
-
-RETAINED = ("description", "status", "state")
 
 
 class Announcer:
@@ -90,7 +89,7 @@ class Announcer:
         """
         living, others = set(living), set(others)
         for device_id, remembered in list(self._remembered.items()):
-            current = set(self._topics(device_id)) if device_id in living else set()
+            current = set(self._topics(device_id, remembered)) if device_id in living else set()
             for topic in remembered["topics"]:
                 if topic not in current and device_id not in others:
                     self._publish(topic, "")
@@ -111,20 +110,26 @@ class Announcer:
             timer.cancel()
         self._at[device_id] = asyncio.get_running_loop().time()
         description = self._descriptions[device_id]
-        before = self._remembered.get(device_id, {"components": {}, "gone": {}})
-        payload = announce(
+        before = self._remembered.get(device_id, {"topics": [], "components": {}, "gone": {}})
+        known = _by_part(before)
+        payloads = announce(
             description,
             base=self._base,
             version=__version__,
-            gone={**before["gone"], **before["components"]},
+            gone={part: {**one["gone"], **one["components"]} for part, one in known.items()},
         )
-        self._publish(wire.discovery_topic(self._discovery, self._base, device_id), wire.encode(payload))
-        live = components_of(payload)
-        now = {
-            "topics": self._topics(device_id),
-            "components": live,
-            "gone": {key: one["platform"] for key, one in payload["components"].items() if key not in live},
-        }
+        for part, payload in payloads.items():
+            topic = wire.discovery_topic(self._discovery, self._base, device_id, part)
+            self._publish(topic, wire.encode(payload))
+            live = components_of(payload)
+            told = {key: one["platform"] for key, one in payload["components"].items()}
+            gone = {key: platform for key, platform in told.items() if key not in live}
+            known[part] = {"components": live, "gone": gone}
+        now: dict[str, Any] = {**known.pop(""), "parts": known}
+        now["topics"] = self._topics(device_id, now)
+        for topic in before["topics"]:
+            if topic not in now["topics"]:  # the picture of an entity that is gone
+                self._publish(topic, "")
         if now != before:
             self._remembered[device_id] = now
             self._keep_soon()
@@ -133,9 +138,18 @@ class Announcer:
         """Seconds until a device may be announced again; negative when it may be now."""
         return self._at.get(device_id, float("-inf")) + APART - asyncio.get_running_loop().time()
 
-    def _topics(self, device_id: str) -> list[str]:
-        kinds = [wire.device_topic(self._base, device_id, kind) for kind in RETAINED]
-        return [wire.discovery_topic(self._discovery, self._base, device_id), *kinds]
+    def _topics(self, device_id: str, remembered: Mapping[str, Any]) -> list[str]:
+        """All that is retained of a device that was announced like this."""
+        known = _by_part(remembered)
+        entities = {
+            key: {"platform": platform}
+            for one in known.values()
+            for key, platform in one["components"].items()
+        }
+        return [
+            *(wire.discovery_topic(self._discovery, self._base, device_id, part) for part in known),
+            *retained_topics(self._base, device_id, entities),
+        ]
 
     def _keep_soon(self) -> None:
         if self._keeping is None:
@@ -149,3 +163,9 @@ class Announcer:
             self._kept.write(self._remembered)
         except OSError as error:
             _LOGGER.warning("What is announced now will not be known after a restart: %s", error)
+
+
+def _by_part(remembered: Mapping[str, Any]) -> dict[str, dict[str, dict[str, str]]]:
+    """What lives and what is gone of the device itself, under "", and of each part that it ever had."""
+    own = {key: remembered[key] for key in ("components", "gone")}
+    return {"": own, **remembered.get("parts", {})}

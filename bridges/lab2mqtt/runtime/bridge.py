@@ -19,6 +19,7 @@ from lab2mqtt.runtime.config import Config
 from lab2mqtt.runtime.inbox import Inbox
 from lab2mqtt.runtime.lab_stop import LabStop
 from lab2mqtt.runtime.mqtt import BrokerError, Connection, Message, Will
+from lab2mqtt.runtime.neighbours import Neighbourhood
 from lab2mqtt.runtime.overtaking import Overtaking, stop_of
 from lab2mqtt.runtime.speakers import Speakers
 from lab2mqtt.runtime.workers import Workers
@@ -67,8 +68,16 @@ class Bridge:
         self._speakers = Speakers(
             base, config.bridge, self._instance, self._device_ids, self.connection, self
         )
+        self._neighbours = Neighbourhood(base, self.connection, clock)
         self.workers = Workers(
-            config, self.connection.publish, self._may_say, self._announcer.describe, self.say_health, clock
+            config,
+            self.connection.publish,
+            self._may_say,
+            self._announcer.describe,
+            self.say_health,
+            self._hear_commands,
+            self._neighbours,
+            clock,
         )
         self._latches, _, self._ledger, self._others = self.workers.shared
         self._background: set[asyncio.Task[None]] = set()
@@ -80,8 +89,7 @@ class Bridge:
         self._born_at = float("-inf")
         self._routes: dict[str, Callable[[Message], None]] = {self._birth_topic: self._hub_born}
         for device_id in self._device_ids:
-            topic = self.workers.topic(device_id, "command")
-            self._routes[topic] = lambda message, name=device_id: self._command(name, message)  # type: ignore[misc]
+            self._routes[self.workers.topic(device_id, "command")] = partial(self._command, device_id)
         self._overtaking = Overtaking(self.workers.by_topic, self._inbox, self._handle, clock)
 
     async def run(self) -> None:
@@ -140,6 +148,7 @@ class Bridge:
         remembered = self._announcer.remembered
         topics = [*((topic, 1) for topic in own), *self._others.topics]
         await self.connection.listen([*topics, *self._speakers.topics(remembered)])
+        await self._neighbours.renew()
         await self._claim.take()  # all that is retained has come by now
         self._lab_stop.say_missing()
         spoken = await self._speakers.find()
@@ -156,9 +165,20 @@ class Bridge:
         if not self._ledger_open:  # not before the claim: it is the same file for every process of this id
             self._ledger_open = True
             await self._ledger.open()
+        again = list(self.workers.interpreters)  # what is new is heard by itself
         await self.workers.begin(one for one in device_ids if one not in self._speakers.silent)
         topics = [self.workers.topic(device_id, "command") for device_id in device_ids]
-        await self.connection.listen([(topic, 1) for topic in topics])
+        await self.connection.listen([(topic, 1) for topic in (*topics, *again)])
+
+    def _hear_commands(self, device_id: str, topic: str) -> None:
+        """Take a device's commands on one more topic, as soon as may be."""
+
+        async def listen() -> None:
+            with contextlib.suppress(BrokerError):  # the next link does it
+                await self.connection.listen([(topic, 1)])
+
+        self._routes[topic] = partial(self._command, device_id)
+        self._in_background(listen())
 
     def _say_status(self, word: str, **more: object) -> None:
         self._retain(self._status_topic, self._status(word, **more))
@@ -249,7 +269,8 @@ class Bridge:
         elif message.topic == self._claim.topic:
             self._claim_message(message)
         elif message.topic not in self._routes:
-            self._speakers.hear(message)
+            if not self._neighbours.hear(message.topic, message.payload):
+                self._speakers.hear(message)
         elif not self._overtaking.hear(message):
             self._inbox.put(message)
 
@@ -257,8 +278,8 @@ class Bridge:
         self._routes[message.topic](message)
 
     def _command(self, device_id: str, message: Message) -> None:
-        worker = self.workers.get(device_id)
-        if not message.payload or not worker:
+        taker = self.workers.by_topic.get(message.topic) or self.workers.interpreters.get(message.topic)
+        if not message.payload or not taker:
             return  # a retained command was cleared, or another speaks for the device
         if not self._may_say(device_id) and stop_of(message.payload) is None:
             self._drop(message.topic, "another speaks for the device, and may have done it")
@@ -266,7 +287,7 @@ class Bridge:
         if message.retained:
             self._retain(message.topic, "")
         try:
-            worker.receive(message.payload, retained=message.retained)
+            taker.receive(message.payload, retained=message.retained)
         except wire.WireError as error:
             self._drop(message.topic, error.message)
 

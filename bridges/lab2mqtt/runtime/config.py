@@ -1,18 +1,19 @@
 """The configuration of one bridge: one YAML file, checked whole, every fault told at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 import importlib
 import inspect
 import os
 from pathlib import Path
 import pkgutil
+from types import MappingProxyType
 import typing
 from typing import Any, TypeVar
 
 from lab2mqtt import devices, wire
-from lab2mqtt.core.description import BoundTask, Instance, bind, describe
-from lab2mqtt.core.device import Device
+from lab2mqtt.core.description import BoundTask, Instance, bind, describe, describe_entities
+from lab2mqtt.core.device import Device, Growth
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.core.interlock import Interlock
 from lab2mqtt.core.parameters import Schema, parameters_of
@@ -80,7 +81,7 @@ class DeviceConfig:
     """One device, ready to be run.
 
     Attributes:
-        device: The model's declaration.
+        device: The model's declaration, with what its settings add.
         instance: Which one it is.
         driver: The driver's class.
         settings: The driver's settings.
@@ -144,6 +145,24 @@ def load_driver(device: Device[Any]) -> tuple[type, type]:
         raise Misconfigured(text) from error
     constructor = inspect.getattr_static(driver, "__init__")
     return driver, typing.get_type_hints(constructor)["settings"]
+
+
+def grown(device: Device[Any], settings: object) -> Device[Any]:
+    """A declaration with what its settings add to it.
+
+    Raises:
+        Misconfigured: What they lead to is wrong, or stands there already.
+    """
+    if not device.grows:
+        return device
+    module, _, name = device.grows.partition(":")
+    grow = getattr(importlib.import_module(module), name)
+    try:
+        growth: Growth = grow(settings)
+        entities, tasks = (*device.entities, *growth.entities), (*device.tasks, *growth.tasks)
+        return replace(device, entities=entities, tasks=tasks)
+    except ValueError as error:
+        raise Misconfigured(str(error)) from error
 
 
 def default_state(bridge: str) -> Path:
@@ -237,17 +256,19 @@ def _check_ids(read: Sequence[tuple[Rules, Config]]) -> None:
 def make_device(
     device_id: str, bridge: str, told: DeviceSettings, settings: dict[str, Any] | None = None
 ) -> DeviceConfig:
-    """Make a device without a file, as the demo does.
+    """Make a device without a file, as the demo does; a relative path is seen from the working directory.
 
     Raises:
         Misconfigured: Its settings are wrong.
     """
     device = load_device(told.model)
     driver, settings_type = load_driver(device)
-    checked, wrong = _schema_of(settings_type, "settings").problems(settings or told.settings)
+    values = _link(device, told) | (settings or told.settings)
+    schema = _schema_of(settings_type, "settings")
+    checked, wrong = schema.problems(values)
     if wrong:
         raise Misconfigured("; ".join(wrong.values()))
-    return _made(device_id, bridge, told, device, driver, settings_type(**_tuples(checked)))
+    return _made(device_id, bridge, told, device, driver, settings_type(**_frozen(checked, schema, Path())))
 
 
 def _made(
@@ -260,7 +281,14 @@ def _made(
 ) -> DeviceConfig:
     instance = Instance(device_id, told.name or device.name, bridge, told.area, told.simulated)
     starts = told.simulated and device.link_setting not in told.settings
-    return DeviceConfig(device, instance, driver, settings, bind(device, driver, settings), starts)
+    device = grown(device, settings)
+    try:
+        tasks = bind(device, driver, settings)
+        if device.grows:
+            describe_entities(device, tasks)
+    except ValueError as error:
+        raise Misconfigured(str(error)) from error
+    return DeviceConfig(device, instance, driver, settings, tasks, starts)
 
 
 def _device(source: YamlFile, device_id: str, bridge: str) -> DeviceConfig | None:
@@ -271,27 +299,46 @@ def _device(source: YamlFile, device_id: str, bridge: str) -> DeviceConfig | Non
     told = _section(source, path, DeviceSettings)
     if told is None:
         return None
-    known = known_models()
-    if told.model not in known:
-        text = f"model {told.model!r} is not one of {', '.join(known)}{near(told.model, known)}"
-        source.wrong((*path, "model"), text)
-        return None
-    device = load_device(told.model)
     try:
+        device = _known(told.model)
         driver, settings_type = load_driver(device)
     except Misconfigured as error:
         source.wrong((*path, "model"), str(error))
         return None
-    settings: Any = _section(source, (*path, "settings"), settings_type)
+    settings: Any = _section(source, (*path, "settings"), settings_type, _link(device, told))
     if settings is None:
         return None
     if told.simulated and not device.simulator:
         source.wrong((*path, "simulated"), f"{device.name} has no simulator")
-    return _made(device_id, bridge, told, device, driver, settings)
+    try:
+        return _made(device_id, bridge, told, device, driver, settings)
+    except Misconfigured as error:
+        source.wrong((*path, "settings"), f"{'.'.join(path)}.settings: {error}")
+        return None
 
 
-def _section(source: YamlFile, path: KeyPath, shape: type[T]) -> T | None:
-    """One mapping of the file as a dataclass; what is wrong is noted, and then there is none."""
+def _link(device: Device[Any], told: DeviceSettings) -> dict[str, object]:
+    """A word for where a simulator will be reached, which is known when it runs and not before."""
+    starts = told.simulated and device.simulator and device.link_setting not in told.settings
+    return {device.link_setting: "simulated"} if starts else {}
+
+
+def _known(model: str) -> Device[Any]:
+    """Load a declaration.
+
+    Raises:
+        Misconfigured: There is none.
+    """
+    known = known_models()
+    if model not in known:
+        raise Misconfigured(f"model {model!r} is not one of {', '.join(known)}{near(model, known)}")
+    return load_device(model)
+
+
+def _section(
+    source: YamlFile, path: KeyPath, shape: type[T], given: Mapping[str, object] = MappingProxyType({})
+) -> T | None:
+    """One mapping of the file over what is given, as a dataclass; what is wrong is noted."""
     values: Any = source.data
     for key in path:
         values = values.get(key) if isinstance(values, dict) else None
@@ -301,11 +348,13 @@ def _section(source: YamlFile, path: KeyPath, shape: type[T]) -> T | None:
     if not isinstance(values, dict):
         source.wrong(path, f"{where} {show(values)} is not a set of keys with values")
         return None
-    checked, wrong = _schema_of(shape, where or "the file").problems({str(k): v for k, v in values.items()})
+    values = {**given, **{str(key): value for key, value in values.items()}}
+    schema = _schema_of(shape, where or "the file")
+    checked, wrong = schema.problems(values)
     for key, text in wrong.items():
-        source.wrong((*path, key), f"{where}.{text}" if where and key in _names(shape) else text)
+        source.wrong((*path, key), f"{where}.{text}" if where and key in schema.parameters else text)
     try:
-        return None if wrong else shape(**_tuples(checked))
+        return None if wrong else shape(**_frozen(checked, schema, source.file.parent))
     except Misconfigured as error:  # what no single key shows
         source.wrong(path, f"{where}: {error}")
         return None
@@ -315,10 +364,14 @@ def _schema_of(shape: type, owner: str) -> Schema:
     return Schema(parameters_of(shape), owner)
 
 
-def _names(shape: type) -> set[str]:
-    return {parameter.name for parameter in parameters_of(shape)}
-
-
-def _tuples(values: dict[str, object]) -> dict[str, Any]:
-    """Settings are frozen; so are their lists."""
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+def _frozen(values: dict[str, object], schema: Schema, folder: Path) -> dict[str, Any]:
+    """Settings are frozen; so are their lists. A relative path is seen from a folder."""
+    frozen: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, list):
+            frozen[key] = tuple(value)
+        elif isinstance(value, str) and schema.parameters[key].is_path:
+            frozen[key] = folder / value
+        else:
+            frozen[key] = value
+    return frozen

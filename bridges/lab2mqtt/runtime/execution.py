@@ -133,10 +133,7 @@ class Execution:
         if running.run.paused is not paused:
             if not paused:
                 self._permits.check_nobody_objects(running.task, reservation)
-            running.pause(paused=paused)
-            self._presence.paused = paused
-            self._answers.tell(running.command, "paused" if paused else "running")
-            self._presence.say_changes()
+            self._paused(running, paused=paused)
         return {"paused": paused, "request_id": running.command["request_id"]}
 
     def end(self, why: Ended) -> None:
@@ -169,6 +166,12 @@ class Execution:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
+    def _paused(self, running: Running, message: str = "", *, paused: bool) -> None:
+        running.pause(paused=paused)
+        self._presence.paused = paused
+        self._answers.tell(running.command, "paused" if paused else "running", message)
+        self._presence.say_changes()
+
     def _tell_place(self, command: dict[str, Any]) -> None:
         for place, waiting in enumerate(self._queue, 1):
             if waiting[0] is command:
@@ -191,8 +194,12 @@ class Execution:
         def progress(percent: float | None, message: str) -> None:
             self._answers.progress(command, percent, message)
 
+        def hold(message: str) -> None:
+            if self._current is running and running.run.paused and not self._presence.paused:
+                self._paused(running, message, paused=True)
+
         waited = asyncio.get_running_loop().time() - command["received"]
-        running = Running(command, task, progress, waited)
+        running = Running(command, task, progress, hold, waited)
         self.running = running
         self._record.started(command, self._presence.state)
         self._presence.task, self._presence.paused = task.name, False

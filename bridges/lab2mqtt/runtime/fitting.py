@@ -15,15 +15,15 @@ def shortened(text: str) -> str:
     return text if len(text) <= TEXT else f"{text[:TEXT]}… ({len(text)} characters)"
 
 
-def too_long(text: str) -> str:
+def too_long(text: str | bytes) -> str:
     """Why an encoded message is too long for anybody to read, in words; empty when it is not."""
-    size = len(text) if text.isascii() else len(text.encode())
+    size = len(text) if text.isascii() or isinstance(text, bytes) else len(text.encode())
     return f"{size} bytes; at most {wire.MAX_MESSAGE} are allowed" if size > wire.MAX_MESSAGE else ""
 
 
-def encoded(topic: str, message: dict[str, Any]) -> str | None:
+def encoded(topic: str, message: dict[str, Any] | bytes) -> str | bytes | None:
     """What a device says, as it is published; None where it is too long to be read by anybody."""
-    text = wire.encode(message)
+    text = message if isinstance(message, bytes) else wire.encode(message)
     if why := too_long(text):
         _LOGGER.error("What was to be said on %s has %s", topic, why)
         return None

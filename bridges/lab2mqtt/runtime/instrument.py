@@ -26,7 +26,7 @@ class Instrument:
         reachable: Whether it answers.
         problem: Why it does not, in words.
         snapshot: The last reading; None when there is none.
-        info: What it told of itself when it was opened.
+        info: What it tells of itself; another object only where that has changed.
         measured_at: When that was, in seconds since the epoch.
         wanted: Whether it is to be connected; the task ``disconnect`` clears it.
         tried: Set once the first attempt to connect has come to an end, well or not.
@@ -113,7 +113,6 @@ class Instrument:
 
     async def opened(self) -> None:
         """Take note that the driver is connected."""
-        self.info = await self._call("info")
         await self._on_open()
         await self._measure()
         if self.problem:
@@ -151,8 +150,11 @@ class Instrument:
         began = self._clock()
         self.snapshot = await self._within(READ_WITHIN, "read")
         self.measured_at = began
+        info = await self._within(READ_WITHIN, "info")
+        if info != self.info:
+            self.info = info
 
-    async def _within(self, seconds: float, method: str) -> object:
+    async def _within(self, seconds: float, method: str) -> Any:  # noqa: ANN401
         """Call a method of the driver that must not hang.
 
         Raises:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from lab2mqtt import wire
+from lab2mqtt.core.description import describe_entities
 from lab2mqtt.core.house import STATE_KEYS
 from lab2mqtt.core.interlock import MOTION, Interlock, kind_of, loops
 from lab2mqtt.core.parameters import Parameter, Schema
@@ -42,7 +43,8 @@ _KINDS = {
     "number": ("a number",),
     "select": ("a text",),
     "text": ("a text",),
-    "image": ("a text",),
+    "light": ("true or false",),
+    "image": ("a number",),  # when it was taken
 }
 
 
@@ -196,7 +198,7 @@ def _check_value(source: YamlFile, placed: Placed, device: "DeviceConfig", *, kn
         known: Whether it is the very device.
     """
     rule = placed.rule
-    entities = cast("dict[str, dict[str, Any]]", device.describe()["entities"])
+    entities: dict[str, dict[str, Any]] = describe_entities(device.device, device.tasks)
     entity = entities.get(rule.key)
     if rule.key in STATE_KEYS:
         # It may be an attribute of another one; if it has a value, the runtime itself says it.

@@ -121,7 +121,9 @@ class Permits:
             found[word] = [instrument.problem or "connecting to the instrument"]
         if stop := self._latches.of(self._device_id):
             found["emergency_stopped"] = [told(stop)]
-        for word, find in (("fault", self._device.faults), ("needs_homing", self._device.needs_homing)):
+        device = self._device
+        asked = (("fault", device.faults), ("needs_homing", device.needs_homing), ("busy", device.occupied))
+        for word, find in asked:
             if find and instrument.snapshot is not None and (words := list(find(instrument.snapshot))):
                 found[word] = words
         if self._ledger.problem:

@@ -7,6 +7,7 @@ from typing import Any
 
 from lab2mqtt import wire
 from lab2mqtt.core.description import describe, entities_of
+from lab2mqtt.core.entities import Entity, Image, Picture
 from lab2mqtt.runtime.config import DeviceConfig
 from lab2mqtt.runtime.instrument import Instrument
 from lab2mqtt.runtime.permits import Permits, Shared
@@ -56,12 +57,16 @@ class Presence:
         self._instrument = instrument
         self._say = say
         self._clock = clock
-        self._entities = entities_of(device)
+        self._all = entities_of(device)
+        self._parts = {""}  # those that were told of
+        self._entities: list[Entity[Any]] = []
+        self._pictures: list[Image[Any]] = []
         # Interlocks look at the age of a state: an instrument that moves is trusted for seconds only.
         self.longest = 10.0 if any(task.effect == "move" for task in device.tasks) else 60.0
         self._settle: asyncio.TimerHandle | None = None
         self._info: object = None
-        self._description: dict[str, object] = {}
+        self._description: dict[str, Any] = {}
+        self._taken: dict[str, float] = {}  # the pictures that were said, by key
         self._state_said: dict[str, Any] = {}
         self._state_at = 0.0
         self._online: bool | None = None
@@ -89,7 +94,7 @@ class Presence:
 
     def say_everything(self) -> None:
         """Say all that is retained."""
-        self._description, self._state_said, self._online = {}, {}, None
+        self._description, self._state_said, self._online, self._taken = {}, {}, None, {}
         self.say_changes()
 
     def change(self) -> None:
@@ -103,14 +108,11 @@ class Presence:
             self._settle.cancel()
             self._settle = None
         if self._info is not self._instrument.info or not self._description:
-            self._info = self._instrument.info
-            description = describe(self._device, self._tasks, self._instance, self._instrument.info)
-            if description != self._description:
-                self._description = description
-                self._say("description", description, retain=True)
+            self._say_description()
         if self._instrument.reachable is not self._online:
             self._online = self._instrument.reachable
             self.say_status(online=self._online)
+        self._say_pictures()
         state = self._now()
         if state != self._state_said:
             self.state = self._state_said = state
@@ -127,6 +129,30 @@ class Presence:
             self._instance.device_id, word, int(self._clock()), self._instance.bridge, tasks
         )
         self._say("status", message, retain=True)
+
+    def _say_description(self) -> None:
+        info = self._info = self._instrument.info
+        description: dict[str, Any] = describe(self._device, self._tasks, self._instance, info)
+        if description == self._description:
+            return
+        self._description = description
+        there = description["entities"]
+        # What a part leaves behind in the state is unknown, and not gone: the hub may still look there.
+        self._parts |= description.get("parts", {}).keys()
+        self._entities = [entity for entity in self._all if entity.part in self._parts]
+        # But its pictures are cleared, and said again when it comes back.
+        self._pictures = [one for one in self._entities if isinstance(one, Image) and one.key in there]
+        self._taken = {key: at for key, at in self._taken.items() if key in there}
+        self._say("description", description, retain=True)
+
+    def _say_pictures(self) -> None:
+        """Say those that were not said, before the state that tells of them."""
+        snapshot = self._instrument.snapshot
+        for entity in self._pictures:
+            picture = entity.read(snapshot) if entity.read and snapshot is not None else None
+            if isinstance(picture, Picture) and picture.taken_at != self._taken.get(entity.key):
+                self._taken[entity.key] = picture.taken_at
+                self._say(f"picture/{entity.key}", picture.content, retain=True)
 
     def _now(self) -> dict[str, Any]:
         word, reasons = self._readiness()
@@ -157,5 +183,6 @@ class Presence:
         reasons = self._permits.reasons()
         if self.task:
             word = "paused" if self.paused else "busy"
-            reasons[word] = [f"{self.task} {'is paused' if self.paused else 'runs'}"]
+            own = f"{self.task} {'is paused' if self.paused else 'runs'}"
+            reasons[word] = [own, *reasons.get(word, ())]
         return readiness(reasons)

@@ -19,6 +19,7 @@ class Running:
         command: dict[str, Any],
         task: BoundTask,
         on_progress: Callable[[float | None, str], None],
+        on_hold: Callable[[str], None],
         waited: float = 0.0,
     ) -> None:
         """Prepare; ``finish`` runs it.
@@ -27,11 +28,12 @@ class Running:
             command: As it was read from the wire.
             task: What it asks for.
             on_progress: Called with percent and words.
+            on_hold: Called with words when the driver holds the task.
             waited: Seconds since the command was received.
         """
         self.command = command
         self.task = task
-        self.run = TaskRun(on_progress)
+        self.run = TaskRun(on_progress, on_hold)
         self._loop = asyncio.get_running_loop()
         self._limit = float(command["timeout"] or task.timeout)
         # A limit that the command states counts from its receipt, the task's own from now.

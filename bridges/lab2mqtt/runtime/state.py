@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import math
 from typing import Any
 
-from lab2mqtt.core.entities import Entity, Readable, Sensor
+from lab2mqtt.core.entities import Entity, Picture, Readable, Sensor
 
 # Where several hold, the first is told; all give their reasons.
 RANK = (
@@ -30,6 +30,8 @@ def measured(entities: Sequence[Entity[Any]], snapshot: object) -> dict[str, obj
         value = None if snapshot is None else entity.read(snapshot)
         if isinstance(value, float):
             value = _number(entity, value)
+        elif isinstance(value, Picture):
+            value = round(value.taken_at, 3)
         values[entity.key] = value
     return values
 

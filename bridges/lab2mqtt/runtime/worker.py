@@ -187,7 +187,7 @@ class Worker:
             known = ", ".join(sorted(self._tasks))
             raise Refused(f"no task {name!r}{near(name, self._tasks)}; there are {known}", wire.UNKNOWN_TASK)
         self._permits.check_expiry(task, command)
-        arguments = task.schema.check(command["parameters"])
+        arguments = task.arguments(command["parameters"])
         if task.method:
             self._permits.check(task, command)
             self._execution.add(command, task, arguments)

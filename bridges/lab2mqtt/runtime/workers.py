@@ -8,13 +8,16 @@ import time
 from typing import Any, Protocol
 
 from lab2mqtt import wire
+from lab2mqtt.core.entities import Image
 from lab2mqtt.core.house import TASK_FAILED, TASK_SUCCEEDED
 from lab2mqtt.runtime import ledger_file
 from lab2mqtt.runtime.config import Config
+from lab2mqtt.runtime.dialects import Interpreter
 from lab2mqtt.runtime.fitting import encoded
 from lab2mqtt.runtime.holds import Holds
 from lab2mqtt.runtime.ledger import Ledger
 from lab2mqtt.runtime.ledger_file import Found
+from lab2mqtt.runtime.neighbours import Neighbourhood
 from lab2mqtt.runtime.others import Others
 from lab2mqtt.runtime.permits import Shared
 from lab2mqtt.runtime.stop import Latches
@@ -31,7 +34,7 @@ KINDS = ("description", "status", "state", "progress", "result", "event")
 class Publish(Protocol):
     """Publishes a payload on a topic."""
 
-    def __call__(self, topic: str, payload: str, *, qos: int = 1, retain: bool = False) -> None:
+    def __call__(self, topic: str, payload: str | bytes, *, qos: int = 1, retain: bool = False) -> None:
         """Publish."""
 
 
@@ -41,6 +44,7 @@ class Workers(Mapping[str, Worker]):
     Attributes:
         shared: What they have in common.
         by_topic: The same workers, by their command topics.
+        interpreters: Those of their dialects, by the topics of these.
     """
 
     def __init__(
@@ -50,6 +54,8 @@ class Workers(Mapping[str, Worker]):
         may_say: Callable[[str], bool],
         describe: Callable[[dict[str, Any]], None],
         on_change: Callable[[], None],
+        on_topic: Callable[[str, str], None],
+        neighbours: Neighbourhood,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Prepare; ``begin`` makes one and runs it.
@@ -60,6 +66,8 @@ class Workers(Mapping[str, Worker]):
             may_say: Whether what the broker keeps of a device is ours to say.
             describe: Told of each description that is said.
             on_change: Called when the health has changed.
+            on_topic: Called with a device's id and one more topic on which it takes commands.
+            neighbours: The other devices of the lab.
             clock: Seconds since the epoch.
         """
         self._config = config
@@ -67,12 +75,15 @@ class Workers(Mapping[str, Worker]):
         self._may_say = may_say
         self._describe = describe
         self._on_change = on_change
+        self._on_topic = on_topic
+        self._neighbours = neighbours
         self._clock = clock
         self._devices = {device.instance.device_id: device for device in config.devices}
         self._workers: dict[str, Worker] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._found = Found({}, [], [])
         self.by_topic: dict[str, Worker] = {}
+        self.interpreters: dict[str, Interpreter] = {}
 
         state = config.state
         ledger = Ledger(state and state / "ledger.sqlite", config.keep, clock)
@@ -113,6 +124,7 @@ class Workers(Mapping[str, Worker]):
         """End a device's work, and give its worker to be closed; what comes for it by now is nobody's."""
         if worker := self._workers.pop(device_id, None):
             del self.by_topic[self.topic(device_id, "command")]
+            self._silence(device_id)
             self._running.pop(device_id).cancel()
         return worker
 
@@ -141,14 +153,38 @@ class Workers(Mapping[str, Worker]):
         state = self._config.state
         driver = config.driver(config.settings, state and state / f"{device_id}.json")
         topics = {kind: self.topic(device_id, kind) for kind in KINDS}
-        return Worker(config, driver, self.shared, partial(self._say, device_id, topics), self._clock)
+        for entity in config.device.entities:
+            if isinstance(entity, Image):
+                key = entity.key
+                topics[f"picture/{key}"] = wire.picture_topic(self._config.base, device_id, key)
+        if meet := getattr(driver, "meet", None):
+            meet(self._neighbours.of(device_id))
+        say = partial(self._say, device_id, topics)
+        if not config.device.dialect:
+            return Worker(config, driver, self.shared, say, self._clock)
+        interpreter = Interpreter(config, say, self._publish, self._interpret)
+        worker = Worker(config, driver, self.shared, interpreter.say, self._clock)
+        interpreter.deliver = worker.receive
+        return worker
+
+    def _interpret(self, interpreter: Interpreter) -> None:
+        """Take commands where a dialect is spoken from now on."""
+        device_id, topics = interpreter.device_id, interpreter.topics
+        self._silence(device_id)
+        if topics:
+            self.interpreters[topics.commands] = interpreter
+            self._on_topic(device_id, topics.commands)
+
+    def _silence(self, device_id: str) -> None:
+        for topic in [topic for topic, one in self.interpreters.items() if one.device_id == device_id]:
+            del self.interpreters[topic]
 
     def _say(
         self,
         device_id: str,
         topics: Mapping[str, str],
         kind: str,
-        message: dict[str, Any] | str,
+        message: dict[str, Any] | str | bytes,
         *,
         qos: int = 1,
         retain: bool = False,
@@ -158,10 +194,11 @@ class Workers(Mapping[str, Worker]):
         if isinstance(message, str):
             self._publish(topics[kind], message, qos=qos, retain=retain)
             return
-        if kind == "description":
-            self._describe(message)
-        elif kind == "event" and message["event_type"] not in (TASK_SUCCEEDED, TASK_FAILED):
-            self._note_event(device_id, message)
+        if isinstance(message, dict):
+            if kind == "description":
+                self._describe(message)
+            elif kind == "event" and message["event_type"] not in (TASK_SUCCEEDED, TASK_FAILED):
+                self._note_event(device_id, message)
         text = encoded(topics[kind], message)
         if text is not None:
             self._publish(topics[kind], text, qos=qos, retain=retain)

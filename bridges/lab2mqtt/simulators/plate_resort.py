@@ -6,8 +6,9 @@ from pathlib import Path
 import signal
 import sys
 
+from lab2mqtt.simulators.control import control, lines
 from lab2mqtt.simulators.control_table import MODELS
-from lab2mqtt.simulators.serial_line import FAULTS, SerialLine, control
+from lab2mqtt.simulators.serial_line import FAULTS, HANDS, SerialLine
 from lab2mqtt.simulators.servo import Servo
 
 __all__ = ["control", "main"]
@@ -17,12 +18,10 @@ _BAUD_CODES = {9600: 0, 57600: 1, 115200: 2, 1_000_000: 3, 2_000_000: 4, 3_000_0
 
 def main(arguments: list[str] | None = None) -> int:
     """Run until SIGTERM, SIGINT or the death of the parent."""
-    faults = "\n".join(f"  {name:12} {words}" for name, words in FAULTS.items())
     parser = argparse.ArgumentParser(
         prog="python -m lab2mqtt.simulators.plate_resort",
         description="A Dynamixel X servo on a pseudo-terminal, byte by byte.",
-        epilog=f"faults:\n{faults}\n\nWhile it runs, PATH.control takes a line of JSON and answers one:\n"
-        '  {"fault": "stalled", "on": true}   {"status": true}',
+        epilog=f"{lines(FAULTS, HANDS)}\nWhile it runs: lab2mqtt fault PATH NAME",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--link", type=Path, required=True, metavar="PATH", help="where the terminal appears")

@@ -1,13 +1,12 @@
 """A servo on a pseudo-terminal, in real time: what stands at the other end of a USB adapter.
 
-The terminal has a stable path, a symbolic link. Beside it, at the same path with ``.control`` behind it,
-listens a Unix socket that takes one line of JSON and answers one: faults on and off, and the truth.
+The terminal has a stable path, a symbolic link, with a control socket beside it, see ``control``. Besides
+faults and hands this one takes ``{"write": [address, size, value]}``: past the bus, to bring about a state.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 import contextlib
 import heapq
-import json
 import os
 from pathlib import Path
 import select
@@ -18,27 +17,28 @@ import tty
 from typing import Any, Final
 
 from lab2mqtt.simulators.bus import answer
+from lab2mqtt.simulators.control import Controls, Fault, listening
 from lab2mqtt.simulators.journal import journal
 from lab2mqtt.simulators.protocol2 import Parser
 from lab2mqtt.simulators.servo import Servo
 
 FAULTS: Final = {
-    "silent": "answers nothing",
-    "garbled": "corrupts its answers; `every`: each how-manieth (1)",
-    "slow": "answers late; `seconds`: how much (0.1)",
-    "unplugged": "the adapter is pulled; the servo keeps its supply",
-    "unpowered": "the servo has no supply; what it held in RAM is lost",
-    "stalled": "something holds the shaft: the current rises, then the servo protects itself",
-    "overheated": "the winding is above its limit: the servo protects itself",
-    "alert": "the supply sags: a hardware error without a shutdown",
+    "silent": Fault("answers nothing"),
+    "garbled": Fault("corrupts its answers; `every`: each how-manieth (1)", {"every": int}),
+    "slow": Fault("answers late; `seconds`: how much (0.1)", {"seconds": float}),
+    "unplugged": Fault("the adapter is pulled; the servo keeps its supply"),
+    "unpowered": Fault("the servo has no supply; what it held in RAM is lost"),
+    "stalled": Fault("something holds the shaft: the current rises, then the servo protects itself"),
+    "overheated": Fault("the winding is above its limit: the servo protects itself"),
+    "alert": Fault("the supply sags: a hardware error without a shutdown"),
 }
+HANDS: Final = {"turn": "somebody turns it by so many degrees, which works with the torque off only: turn=90"}
 
 _BITS = 10  # per byte on the line: start, eight, stop
 _RETURN_DELAY_UNIT = 2e-6  # s
 _BROKEN_OFF = 0.1  # s without a byte, after which half a packet is forgotten
 _PARENT_EVERY = 1.0  # s between two looks at whether the parent lives
 _CHUNK = 4096
-_LONGEST_ADDRESS = 100  # bytes of a path in the address of a Unix socket; 108 on Linux, 104 elsewhere
 
 
 class SerialLine:
@@ -60,7 +60,6 @@ class SerialLine:
         self._servo = servo
         self._link = link
         self._baudrate = baudrate
-        self._control_path = Path(f"{link}.control")
         self._parser = Parser()
         self._answers: list[tuple[float, int, bytes]] = []
         self._answered = 0
@@ -71,6 +70,7 @@ class SerialLine:
         self._torque_off_at: float | None = None
         self._pty: tuple[int, int] | None = None
         self._talks: dict[socket.socket, bytes] = {}
+        self._controls = Controls(FAULTS, HANDS, self._obey)
         self._wake, self._waker = socket.socketpair()
 
     def stop(self) -> None:
@@ -88,7 +88,9 @@ class SerialLine:
         with contextlib.ExitStack() as stack:
             for end in (self._wake, self._waker):
                 stack.enter_context(end)
-            control = stack.enter_context(self._listen())
+            if self._link.exists() and not self._link.is_symlink():
+                raise FileExistsError(f"{self._link} is there and no link")
+            control = stack.enter_context(listening(self._link))
             stack.callback(self._close)
             if "unplugged" not in self.faults:
                 self._plug_in()
@@ -253,26 +255,10 @@ class SerialLine:
 
     # The control socket.
 
-    def _listen(self) -> socket.socket:
-        path = self._control_path
-        if self._link.exists() and not self._link.is_symlink():
-            raise FileExistsError(f"{self._link} is there and no link")
-        if path.is_socket():
-            with socket.socket(socket.AF_UNIX) as other, _short(path) as address:
-                if other.connect_ex(address) == 0:
-                    raise FileExistsError(f"another simulator serves {self._link}")
-            path.unlink()  # left behind by one that was killed
-        listener = socket.socket(socket.AF_UNIX)
-        with _short(path) as address:
-            listener.bind(address)
-        listener.listen()
-        return listener
-
     def _close(self) -> None:
         self._unplug()
         for talk in self._talks:
             talk.close()
-        self._control_path.unlink(missing_ok=True)
 
     def _converse(self, talk: socket.socket) -> None:
         try:
@@ -283,56 +269,22 @@ class SerialLine:
         line, complete, _ = self._talks[talk].partition(b"\n")
         if complete:
             with contextlib.suppress(OSError):
-                talk.sendall(json.dumps(self._told(line)).encode() + b"\n")
+                talk.sendall(self._controls.answer(line))
         if complete or not data:
             del self._talks[talk]
             talk.close()
 
-    def _told(self, line: bytes) -> dict[str, Any]:
-        try:
-            request = json.loads(line)
-            if "fault" in request:
-                name, on = request.pop("fault"), request.pop("on", True)
-                self.fault(name, on=on, **request)
-            if "turn" in request:  # by hand, which works with the torque off only
-                self._advance()
-                if not self._servo.torque:
-                    self._servo.shaft.position += float(request["turn"]) * 4096 / 360
-            if "write" in request:  # past the bus, to bring about a state
-                address, size, value = request["write"]
-                refused = self._servo.write(address, int(value).to_bytes(size, "little", signed=value < 0))
-                return {"error": refused.name} if refused else self.truth()
-            return self.truth()
-        except (ValueError, TypeError, AttributeError) as error:
-            return {"error": str(error)}
-
-
-def control(link: str | Path, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON holds
-    """Talk to the simulator behind a terminal: ``control(link, fault="stalled", on=True)``.
-
-    Returns:
-        What the servo truly does, see ``SerialLine.truth``.
-    """
-    with socket.socket(socket.AF_UNIX) as talk:
-        talk.settimeout(5)
-        with _short(Path(f"{link}.control")) as address:
-            talk.connect(address)
-        talk.sendall(json.dumps(request).encode() + b"\n")
-        with talk.makefile("rb") as lines:
-            told: dict[str, Any] = json.loads(lines.readline())
-    if "error" in told:
-        raise ValueError(told["error"])
-    return told
-
-
-@contextlib.contextmanager
-def _short(path: Path) -> Iterator[str]:
-    """A path that fits into the address of a Unix socket, which holds about a hundred bytes."""
-    if len(os.fsencode(path)) <= _LONGEST_ADDRESS or not Path("/proc/self/fd").exists():
-        yield str(path)
-        return
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
+    def _obey(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if "fault" in asked:
+            name, on = asked.pop("fault"), asked.pop("on", True)
+            self.fault(name, on=on, **asked)
+        if "turn" in asked:
+            self._advance()
+            if not self._servo.torque:
+                self._servo.shaft.position += float(asked["turn"]) * 4096 / 360
+        if "write" in asked:
+            address, size, value = asked["write"]
+            refused = self._servo.write(address, int(value).to_bytes(size, "little", signed=value < 0))
+            if refused:
+                raise ValueError(refused.name)
+        return self.truth()

@@ -8,9 +8,9 @@ from tests.unit import kitchen_sink
 from tests.unit.kitchen_sink import DEVICE, KitchenSinkDriver, KitchenSinkSettings
 
 from lab2mqtt import wire
-from lab2mqtt.core.description import MARGIN, Instance, bind, describe
+from lab2mqtt.core.description import MARGIN, Instance, bind, describe, retained_topics
 from lab2mqtt.core.device import Device, Task
-from lab2mqtt.core.entities import Number, Select, Sensor, TextInput
+from lab2mqtt.core.entities import Detail, Light, Number, Select, Sensor, Switch, TextInput
 from lab2mqtt.core.house import HOUSE_TASKS
 
 HERE = Instance("sink", "Kitchen sink", "bench")
@@ -115,6 +115,84 @@ def test_a_timeout_that_a_setting_holds_leaves_the_driver_a_margin() -> None:
     """The driver's own limit ends the task first, because it can tell how far it came."""
     told = described(settings=KitchenSinkSettings(longest_fill=5.0))
     assert told["tasks"]["fill"]["timeout"] == 5.0 + MARGIN
+
+
+def test_a_task_that_is_data_says_the_same_of_itself() -> None:
+    """A client cannot tell the two kinds apart."""
+    assert described()["tasks"]["wash"] == {
+        "description": "Wash the dishes.",
+        "effect": "set",
+        "parameters": {
+            "temperature": {
+                "type": "number",
+                "description": "Of the water.",
+                "unit": "°C",
+                "minimum": 30,
+                "maximum": 70,
+            },
+            "salt": {"type": "boolean", "description": "Whether to add some."},
+        },
+        "required": ["temperature"],
+        "returns": "What was done.",
+        "timeout": 10.0,
+    }
+    assert described()["tasks"]["dry"]["parameters"] == {}
+
+
+PARTS: dict[str, object] = {
+    "parts": {"dishwasher": {"name": "Dishwasher", "model": "Washer 3", "serial": ""}}
+}
+
+
+def test_an_entity_takes_its_limits_from_a_task_that_is_data_too() -> None:
+    """A lab's own protocol becomes a number with a range."""
+    number = described(info=PARTS)["entities"]["washing_temperature"]
+    assert (number["minimum"], number["maximum"], number["unit"]) == (30, 70, "°C")
+
+
+def test_a_part_is_told_of_with_its_entities_while_it_is_there() -> None:
+    """None is something else than not known, as before the instrument has answered."""
+    there, none, unknown = described(info=PARTS), described(info={"parts": {}}), described()
+    assert there["parts"] == {"dishwasher": {"name": "Dishwasher", "model": "Washer 3"}}
+    assert there["entities"]["dry"]["part"] == "dishwasher"
+    assert none["parts"] == {}
+    assert "parts" not in unknown
+    assert none["entities"] == unknown["entities"]
+    assert there["entities"].keys() - none["entities"].keys() == {"washing_temperature", "dry"}
+    assert there["tasks"] == none["tasks"]
+
+
+def test_what_the_broker_keeps_of_a_device_is_known_from_its_description() -> None:
+    """It is cleared when the device is no more."""
+    assert retained_topics("lab", "sink", described()["entities"]) == [
+        "lab/sink/description",
+        "lab/sink/status",
+        "lab/sink/state",
+        "lab/sink/picture/picture",
+    ]
+
+
+def test_a_detail_is_in_the_state_and_no_entity() -> None:
+    """It stands beside another one, as its attribute."""
+    detail: Detail[Any] = Detail("recipe", "Recipe", read=lambda now: now.program)
+    device = replace(DEVICE, entities=(*DEVICE.entities, detail))
+    assert described(device) == described()
+    with pytest.raises(ValueError, match="'readiness' is a key that every device has"):
+        described(replace(DEVICE, entities=(Detail("readiness", "Mine"),)))
+
+
+@pytest.mark.parametrize("kind", [Switch, Light])
+def test_what_is_on_or_off_sets_nothing_else(kind: type) -> None:
+    """It sends true or false, which the task would refuse each time."""
+    entity = kind("flow", "Flow", task="set_flow", parameter="flow")
+    with pytest.raises(ValueError, match="flow sets set_flow's flow, which is not on or off"):
+        described(replace(DEVICE, entities=(entity,)))
+
+
+def test_a_task_with_a_name_of_the_house_is_refused() -> None:
+    """The house's would be done in its place."""
+    with pytest.raises(ValueError, match="kitchen_sink: 'reserve' is a task that every device has"):
+        described(replace(DEVICE, tasks=(*DEVICE.tasks, Task("reserve", run="rinse"))))
 
 
 def test_every_device_has_the_tasks_and_entities_of_the_house() -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 import math
+from pathlib import Path
 import re
 from typing import Annotated, Any, Literal
 
 from hypothesis import given, strategies as st
 import pytest
+import voluptuous as vol
 
 from lab2mqtt.core.errors import Refused
 from lab2mqtt.core.parameters import (
@@ -111,6 +113,30 @@ def test_every_type_that_json_has_can_be_hinted(hint: object, kind: str) -> None
 
     method.__annotations__["value"] = hint
     assert of(method)["value"].type == kind
+
+
+def test_a_path_is_a_text_that_is_marked() -> None:
+    """A file of settings holds text, and only who reads that knows from where it is seen."""
+
+    @dataclass
+    class Where:
+        """Where things are.
+
+        Attributes:
+            beds: Flowers.
+            shed: Tools.
+        """
+
+        beds: Path
+        shed: Path | None = None
+
+    beds, shed = parameters_of(Where)
+    assert (beds.json_schema()["type"], shed.json_schema()["type"]) == ("string", ["string", "null"])
+    assert (beds.is_path, shed.is_path, beds.check("plants/beds")) == (True, True, "plants/beds")
+    assert shed.check(None) is None
+    for wrong in ("", 3, None):
+        with pytest.raises(vol.Invalid, match="a path"):
+            beds.check(wrong)
 
 
 def test_only_what_may_be_null_is_nullable() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab2mqtt.core.words import near, show
+from lab2mqtt.core.words import listed, near, show
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,10 @@ def test_nothing_is_proposed_where_nothing_is_near() -> None:
     """A far-fetched proposal sends a person the wrong way."""
     assert near("centrifuge", ["hotel", "angle"]) == ""
     assert near("hotel", []) == ""
+
+
+def test_of_many_choices_the_first_and_the_last_are_told() -> None:
+    """All wells of a plate would hide what else is wrong."""
+    assert listed(["left", 2, None]) == "left, 2, None"
+    assert listed(f"A{column}" for column in range(1, 25)).endswith("A22, A23, A24")
+    assert listed(f"A{column}" for column in range(1, 26)) == "A1, A2, A3, A4, …, A25"

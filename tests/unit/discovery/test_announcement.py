@@ -18,15 +18,31 @@ NOW = 1_763_690_000
 
 @pytest.fixture
 def payload() -> dict[str, Any]:
-    """The announcement of a sink."""
-    return announce(kitchen_sink.description(), version="1.2.3")
+    """The announcement of a sink itself, without its parts."""
+    return announce(kitchen_sink.description(), version="1.2.3")[""]
 
 
 @pytest.fixture
-def components(payload: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Its entities."""
-    found: dict[str, dict[str, Any]] = payload["components"]
-    return found
+def components() -> dict[str, dict[str, Any]]:
+    """Its entities, and those of its parts."""
+    messages = announce(kitchen_sink.description())
+    return {key: one for message in messages.values() for key, one in message["components"].items()}
+
+
+def with_parts(**parts: dict[str, Any]) -> dict[str, Any]:
+    """A sink that has an entity in each of two parts, if these are there."""
+    told = kitchen_sink.description()
+    entities: dict[str, dict[str, Any]] = {
+        "left_heat": {"platform": "sensor", "name": "Heat", "unit": "°C", "part": "left_tap"},
+        "sprays": {"platform": "event", "name": "Spray", "event_types": ["sprayed"], "part": "sprayer"},
+    }
+    there = {key: entity for key, entity in entities.items() if entity["part"] in parts}
+    own = {key: one for key, one in told["entities"].items() if "part" not in one}
+    return {**told, "entities": own | there, "parts": parts}
+
+
+LEFT = {"name": "left tap", "model": "Tap 3", "manufacturer": "Somebody", "serial": "T-7", "sw_version": "4"}
+SPRAYER = {"name": "Sprayer", "model": "Spray 1"}
 
 
 def rendered(template: str, value: object = None) -> dict[str, Any]:
@@ -40,6 +56,8 @@ def rendered(template: str, value: object = None) -> dict[str, Any]:
         "now().timestamp() | int": str(NOW),
         f"(now().timestamp() | int) + {EXPIRES_AFTER}": str(NOW + EXPIRES_AFTER),
         "value | tojson": json.dumps(value),
+        "true | tojson": "true",
+        "false | tojson": "false",
         "(value == 'ON') | tojson": json.dumps(value == "ON"),
     }
     text = re.sub(r"\{\{ (.*?) \}\}", lambda found: expressions[found[1]], template)
@@ -65,14 +83,14 @@ def test_the_device_is_one_for_all_its_entities(payload: dict[str, Any]) -> None
 def test_a_simulated_device_says_so_in_its_name() -> None:
     """Nobody should wait for a simulated carousel to bring a real plate."""
     told = kitchen_sink.description() | {"simulated": True, "area": "Lab 2"}
-    device = announce(told)["device"]
+    device = announce(told)[""]["device"]
     assert (device["name"], device["suggested_area"]) == ("Kitchen sink (simulated)", "Lab 2")
-    assert announce(told | {"name": "Simulated sink"})["device"]["name"] == "Simulated sink"
+    assert announce(told | {"name": "Simulated sink"})[""]["device"]["name"] == "Simulated sink"
 
 
 def test_a_base_of_several_levels_gives_ids_without_slashes() -> None:
     """Two labs on one broker; Home Assistant's node ids know no slash."""
-    payload = announce(kitchen_sink.description(), base="site/lab2")
+    payload = announce(kitchen_sink.description(), base="site/lab2")[""]
     assert payload["device"]["identifiers"] == ["site_lab2_sink"]
     flow = payload["components"]["flow"]
     assert flow["unique_id"] == "site_lab2_sink_flow"
@@ -102,7 +120,7 @@ def test_the_sink_has_every_platform_of_the_table(components: dict[str, dict[str
 
 def test_ids_are_made_of_device_and_key(components: dict[str, dict[str, Any]]) -> None:
     """Never of a name, which people change; hyphens are no part of an entity id."""
-    flow = announce(kitchen_sink.description("sink-2"))["components"]["flow"]
+    flow = announce(kitchen_sink.description("sink-2"))[""]["components"]["flow"]
     assert flow["unique_id"] == "lab2mqtt_sink-2_flow"
     assert flow["object_id"] == "sink_2_flow"
     assert flow["default_entity_id"] == "number.sink_2_flow"
@@ -243,20 +261,135 @@ def test_an_event_listens_to_events_and_lets_those_of_others_pass(
 
 
 def test_an_update_gets_both_versions_in_one_value(components: dict[str, dict[str, Any]]) -> None:
-    """Installed and latest, as an object. No command: MQTT's update has no template for one."""
+    """Installed and latest, as an object without what is null: of that the hub would complain.
+
+    No command: MQTT's update has no template for one.
+    """
     firmware = components["firmware"]
-    assert firmware["state_topic"] == "lab2mqtt/sink/state"
-    assert firmware["value_template"] == '{{ (value_json["firmware"] or {}) | tojson }}'
+    assert fields(firmware, "state_topic", "title") == ["lab2mqtt/sink/state", "Firmware"]
+    assert firmware["value_template"] == (
+        "{{ dict((value_json[\"firmware\"] or {}).items() | rejectattr(1, 'none')) | tojson }}"
+    )
     assert "command_topic" not in firmware
 
 
-def test_an_image_is_fetched_from_the_address_in_the_state(components: dict[str, dict[str, Any]]) -> None:
-    """Pictures do not go over the broker."""
-    picture = components["picture"]
-    assert fields(picture, "url_topic", "url_template") == [
-        "lab2mqtt/sink/state",
-        '{{ value_json["picture"] }}',
+def test_a_picture_has_a_topic_of_its_own() -> None:
+    """Its bytes are no part of the state."""
+    told = kitchen_sink.description()
+    told["entities"] = {"view": {"platform": "image", "name": "View", "attributes": ["program"]}}
+    names = ("image_topic", "content_type", "url_topic", "state_topic", "json_attributes_template")
+    assert fields(announce(told, base="lab")[""]["components"]["view"], *names) == [
+        "lab/sink/picture/view",
+        "image/jpeg",
+        None,
+        None,
+        '{{ {"program": value_json["program"]} | tojson }}',
     ]
+
+
+LAMP = {"platform": "light", "name": "Lamp", "task": "set_light", "parameter": "on"}
+
+
+def lamp(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """What is announced of a light."""
+    told = kitchen_sink.description()
+    told["entities"] = {"lamp": {**LAMP, **more}}
+    found: dict[str, Any] = announce(told)[""]["components"]["lamp"]
+    return found
+
+
+@pytest.mark.parametrize(("command", "on"), [("command_on_template", True), ("command_off_template", False)])
+def test_a_light_commands_as_everything_does(command: str, on: bool) -> None:  # noqa: FBT001
+    """With an id and an end, which a light of the basic schema could not have."""
+    assert (lamp()["schema"], lamp()["command_topic"]) == ("template", "lab2mqtt/sink/command")
+    told = rendered(lamp(parameters={"colour": "red"})[command])
+    assert (told["task"], told["parameters"]) == ("set_light", {"colour": "red", "on": on})
+    assert re.fullmatch(r"ha-\d+-\d+", told["request_id"])
+    assert told["expires_at"] == NOW + EXPIRES_AFTER
+
+
+def test_a_light_shows_what_was_measured() -> None:
+    """On, off or unknown; its platform has no other value template, and wants small letters."""
+    assert fields(lamp(), "state_topic", "state_template", "value_template") == [
+        "lab2mqtt/sink/state",
+        "{{ None if value_json[\"lamp\"] is none else ('on' if value_json[\"lamp\"] else 'off') }}",
+        None,
+    ]
+    assert not {"state_topic", "state_template"} & set(lamp(stateless=True))
+
+
+# Its parts
+
+
+def test_each_part_is_a_device_behind_the_device() -> None:
+    """A pipette that is taken off takes its entities with it; the page of the robot stays short."""
+    messages = announce(with_parts(left_tap=LEFT, sprayer=SPRAYER), version="1")
+    assert list(messages) == ["", "left_tap", "sprayer"]
+    assert messages["left_tap"]["device"] == {
+        "identifiers": ["lab2mqtt_sink_left_tap"],
+        "name": "Kitchen sink left tap",
+        "via_device": "lab2mqtt_sink",
+        "manufacturer": "Somebody",
+        "model": "Tap 3",
+        "serial_number": "T-7",
+        "sw_version": "4",
+    }
+    assert messages["left_tap"]["origin"] == messages[""]["origin"]
+    assert list(messages["left_tap"]["components"]) == ["left_heat"]
+    assert list(messages["sprayer"]["components"]) == ["sprays", "on_sprayed"]
+    assert not {"left_heat", "sprays", "on_sprayed"} & set(messages[""]["components"])
+
+
+def test_the_ids_of_a_part_s_entities_are_the_device_s() -> None:
+    """An entity keeps its history if a later version makes a part of what it belongs to."""
+    heat = announce(with_parts(left_tap=LEFT))["left_tap"]["components"]["left_heat"]
+    names = ("unique_id", "default_entity_id", "state_topic")
+    assert fields(heat, *names) == [
+        "lab2mqtt_sink_left_heat",
+        "sensor.sink_left_heat",
+        "lab2mqtt/sink/state",
+    ]
+
+
+def test_a_part_that_is_not_in_the_state_does_not_trouble_the_hub() -> None:
+    """A bridge that has just started does not know it yet; the hub still does."""
+    heat = announce(with_parts(left_tap=LEFT))["left_tap"]["components"]["left_heat"]
+    assert heat["value_template"] == '{{ value_json.get("left_heat") }}'
+
+
+def test_a_part_of_a_simulated_device_says_so_and_is_where_the_device_is() -> None:
+    """It has a page of its own, and an area of its own."""
+    told = with_parts(left_tap=LEFT) | {"simulated": True, "area": "Lab 2"}
+    device = announce(told)["left_tap"]["device"]
+    assert (device["name"], device["suggested_area"]) == ("Kitchen sink left tap (simulated)", "Lab 2")
+
+
+def test_a_part_without_an_entity_is_no_device() -> None:
+    """The hub would refuse or forget one that has nothing."""
+    assert list(announce(with_parts(drain={"name": "Drain", "model": "D"}))) == [""]
+
+
+def test_a_part_that_is_gone_is_told_by_the_platforms_of_what_it_had() -> None:
+    """The hub removes these, and then the device that has nothing any more."""
+    gone = {"": {"sponge": "sensor"}, "sprayer": {"sprays": "event", "on_sprayed": "device_automation"}}
+    messages = announce(with_parts(left_tap=LEFT), gone=gone)
+    assert list(messages) == ["", "left_tap", "sprayer"]
+    assert messages["sprayer"]["components"] == {
+        "sprays": {"platform": "event"},
+        "on_sprayed": {"platform": "device_automation"},
+    }
+    assert messages["sprayer"]["device"]["identifiers"] == ["lab2mqtt_sink_sprayer"]
+    assert announce(with_parts(), gone=gone).keys() == {"", "sprayer"}
+
+
+def test_of_parts_that_are_not_known_nothing_is_said() -> None:
+    """A bridge that starts while the instrument is off would otherwise have its parts removed."""
+    told = with_parts()
+    del told["parts"]
+    assert announce(told, gone={"left_tap": {"left_heat": "sensor"}}).keys() == {""}
+
+
+# What happens
 
 
 def test_each_event_type_is_a_trigger_of_automations(components: dict[str, dict[str, Any]]) -> None:
@@ -316,7 +449,7 @@ def test_no_text_that_a_person_types_breaks_out_of_the_command(
 
 def test_everything_that_commands_is_sent_at_most_once(components: dict[str, dict[str, Any]]) -> None:
     """At QoS 1 a hub that was offline would deliver it later, and the carousel would turn by itself."""
-    assert {one["qos"] for one in components.values() if "command_topic" in one} == {0}
+    assert {one["qos"] for one in [*components.values(), lamp()] if "command_topic" in one} == {0}
 
 
 # What is no longer there
@@ -325,14 +458,14 @@ def test_everything_that_commands_is_sent_at_most_once(components: dict[str, dic
 def test_what_is_gone_is_removed_by_its_platform_alone() -> None:
     """Home Assistant removes a component only when it is told exactly that."""
     told = kitchen_sink.description()
-    payload = announce(told, gone={"sponge": "sensor", "flow": "number"})
+    payload = announce(told, gone={"": {"sponge": "sensor", "flow": "number"}})[""]
     assert payload["components"]["sponge"] == {"platform": "sensor"}
     assert payload["components"]["flow"]["min"] == 0  # it is there, whatever was remembered
 
 
 def test_what_lives_is_remembered_and_what_is_gone_is_not() -> None:
     """The next announcement has to know what this one made."""
-    payload = announce(kitchen_sink.description(), gone={"sponge": "sensor"})
+    payload = announce(kitchen_sink.description(), gone={"": {"sponge": "sensor"}})[""]
     live = components_of(payload)
     assert live["flow"] == "number"
     assert live["on_overflowed"] == "device_automation"

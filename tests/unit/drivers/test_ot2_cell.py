@@ -137,7 +137,7 @@ class TestTheColourCell:
         """An entity for each parameter, which shows what is filled in, and a button."""
         entities = entities_of(self.settings)
         filled = Snapshot(forms={"mix_color": {"R": 20.5, "well": "C3"}})
-        for key, name, value in (("r", "Red", 20.5), ("y", "Yellow", None), ("b", "Blue", None)):
+        for key, name, value in (("r", "Mix red", 20.5), ("y", "Mix yellow", None), ("b", "Mix blue", None)):
             number = entities[f"mix_color_{key}"]
             assert isinstance(number, Number)
             assert (number.name, number.step, number.mode) == (name, 0.1, "box")

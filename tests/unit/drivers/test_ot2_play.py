@@ -181,7 +181,7 @@ class TestPlayed:
     async def test_a_form(self) -> None:
         """Filled in first, then done."""
         async with driven() as there:
-            with pytest.raises(Refused, match="^R is missing: a number, 0 to 300 µL; .*; well is missing: one of A1, "):
+            with pytest.raises(Refused, match=r"^R is missing: a number, 0 to 300 µL; .*; well is missing: one"):
                 await there.driver.play_filled_in("mix_color_as_filled_in", {}, _run())
             await there.driver.fill_in("fill_in_mix_color", {"R": 100.0})
             await there.driver.fill_in("fill_in_mix_color", {"Y": 50.0, "B": 0.0, "well": "C1"})

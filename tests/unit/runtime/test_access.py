@@ -26,7 +26,9 @@ def test_a_bridge_speaks_for_itself_and_its_devices_only() -> None:
     assert written == {
         "lab2mqtt/bridge/bench/+",
         "lab2mqtt/resort/+",
+        "lab2mqtt/resort/picture/+",
         "homeassistant/device/lab2mqtt_resort/config",
+        "homeassistant/device/lab2mqtt_resort/+/config",
         "lab2mqtt/bridge/+/claim",
         "lab2mqtt/bridge/+/marker",
         "lab2mqtt/emergency_stop",

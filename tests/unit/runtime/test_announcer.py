@@ -13,6 +13,7 @@ from tests.unit.runtime.skipping_loop import run_in_no_time
 from lab2mqtt.runtime.announcer import APART, JITTER, REMEMBER_AFTER, Announcer
 
 TOPIC = "homeassistant/device/lab2mqtt_sink/config"
+PART = "homeassistant/device/lab2mqtt_sink/dishwasher/config"
 
 
 class Hub:
@@ -30,15 +31,32 @@ class Hub:
         """The topics, in order."""
         return [topic for topic, _, _ in self.said]
 
-    def components(self, position: int = -1) -> dict[str, Any]:
-        """The components of an announcement."""
-        found: dict[str, Any] = json.loads(self.said[position][1])["components"]
+    def components(self, topic: str = TOPIC) -> dict[str, Any]:
+        """The components of the last announcement on a topic."""
+        payloads = [payload for one, payload, _ in self.said if one == topic]
+        found: dict[str, Any] = json.loads(payloads[-1])["components"]
         return found
 
 
 def sink(device_id: str = "sink", **changed: object) -> dict[str, Any]:
-    """A description, with something changed."""
-    return kitchen_sink.description(device_id) | changed
+    """A description, with something changed; the dishwasher is not there."""
+    return {**without(with_dishwasher(device_id), *DISHWASHERS), "parts": {}, **changed}
+
+
+def with_dishwasher(device_id: str = "sink") -> dict[str, Any]:
+    """The description of a sink with a part."""
+    return kitchen_sink.description(device_id)
+
+
+def before_it_answers() -> dict[str, Any]:
+    """The description of a sink of whose parts nothing is known yet."""
+    told = sink()
+    del told["parts"]
+    return told
+
+
+# The entities of the part.
+DISHWASHERS = ("washing_temperature", "dry")
 
 
 def announcer(hub: Hub, file: Path | None = None, **where: str) -> Announcer:
@@ -48,9 +66,9 @@ def announcer(hub: Hub, file: Path | None = None, **where: str) -> Announcer:
     )
 
 
-def without(description: dict[str, Any], key: str) -> dict[str, Any]:
-    """A description that has lost an entity."""
-    entities = {name: one for name, one in description["entities"].items() if name != key}
+def without(description: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """A description that has lost some entities."""
+    entities = {name: one for name, one in description["entities"].items() if name not in keys}
     return description | {"entities": entities}
 
 
@@ -158,6 +176,7 @@ def test_a_device_that_left_the_configuration_is_withdrawn(tmp_path: Path) -> No
             ("lab2mqtt/sink/description", ""),
             ("lab2mqtt/sink/status", ""),
             ("lab2mqtt/sink/state", ""),
+            ("lab2mqtt/sink/picture/picture", ""),
         }
         after.close()
         hub.said.clear()
@@ -173,7 +192,10 @@ def test_a_device_that_left_the_configuration_is_withdrawn(tmp_path: Path) -> No
         ({"discovery": "ha"}, {TOPIC}),
         (
             {"base": "lab"},
-            {TOPIC, "lab2mqtt/sink/description", "lab2mqtt/sink/status", "lab2mqtt/sink/state"},
+            {
+                TOPIC,
+                *(f"lab2mqtt/sink/{kind}" for kind in ("description", "status", "state", "picture/picture")),
+            },
         ),
     ],
 )
@@ -260,5 +282,132 @@ def test_a_device_that_falls_silent_is_announced_no_more() -> None:
         one.again()
         await asyncio.sleep(APART + JITTER)
         assert hub.said == said
+
+    run_in_no_time(work())
+
+
+# Parts
+
+
+def test_a_part_is_announced_with_the_device_and_keeps_the_same_distance() -> None:
+    """Both messages belong together, and the hub takes neither twice in a row."""
+
+    async def work() -> None:
+        hub = Hub()
+        one = announcer(hub)
+        one.describe(with_dishwasher())
+        assert hub.topics == [TOPIC, PART]
+        assert set(hub.components(PART)) == set(DISHWASHERS)
+        one.describe(with_dishwasher() | {"name": "Second"})
+        await asyncio.sleep(10 * APART)
+        assert hub.topics == [TOPIC, PART, TOPIC, PART]
+        assert hub.said[2][2] - hub.said[0][2] == pytest.approx(APART, abs=0.1)
+
+    run_in_no_time(work())
+
+
+def test_a_part_that_goes_is_removed_and_comes_back(tmp_path: Path) -> None:
+    """Its entities go, and the hub may have been away when it was told so first."""
+
+    async def work() -> None:
+        hub = Hub()
+        file = tmp_path / "announced.json"
+        one = announcer(hub, file)
+        one.describe(with_dishwasher())
+        one.describe(sink())
+        await asyncio.sleep(2 * APART)
+        removed = {"washing_temperature": {"platform": "number"}, "dry": {"platform": "button"}}
+        assert hub.components(PART) == removed
+        one.close()
+        hub.said.clear()
+        one = announcer(hub, file)
+        one.describe(sink())
+        assert hub.components(PART) == removed
+        one.describe(with_dishwasher())
+        await asyncio.sleep(2 * APART)
+        assert hub.components(PART)["dry"]["name"] == "Dry"
+        one.close()
+
+    run_in_no_time(work())
+
+
+def test_a_part_stays_while_nothing_is_known_of_parts(tmp_path: Path) -> None:
+    """A bridge starts before the instrument answers: nobody has taken the dishwasher away."""
+
+    async def work() -> None:
+        file = tmp_path / "announced.json"
+        before = announcer(Hub(), file)
+        before.describe(with_dishwasher())
+        before.close()
+        hub = Hub()
+        after = announcer(hub, file)
+        after.withdraw(["sink"])
+        after.describe(before_it_answers())
+        assert hub.topics == [TOPIC]
+        after.describe(sink())  # now it has answered, and it is gone
+        await asyncio.sleep(2 * APART)
+        assert hub.components(PART)["dry"] == {"platform": "button"}
+        after.close()
+
+    run_in_no_time(work())
+
+
+@pytest.mark.parametrize("last", [with_dishwasher, sink, before_it_answers])
+def test_a_device_that_is_withdrawn_takes_its_parts_along(
+    tmp_path: Path, last: Callable[[], dict[str, Any]]
+) -> None:
+    """Those that were told to be gone too: something is retained of them."""
+
+    async def work() -> None:
+        file = tmp_path / "announced.json"
+        before = announcer(Hub(), file)
+        before.describe(with_dishwasher())
+        before.describe(last())
+        await asyncio.sleep(2 * APART)
+        before.close()
+        hub = Hub()
+        announcer(hub, file).withdraw([])
+        assert {topic for topic, payload, _ in hub.said if payload == ""} == {
+            TOPIC,
+            PART,
+            *(f"lab2mqtt/sink/{kind}" for kind in ("description", "status", "state", "picture/picture")),
+        }
+
+    run_in_no_time(work())
+
+
+def test_the_picture_of_an_entity_that_is_no_more_is_cleared() -> None:
+    """Nobody says it again, and nobody would clear it later."""
+
+    async def work() -> None:
+        hub = Hub()
+        one = announcer(hub)
+        one.describe(sink())
+        one.describe(without(sink(), "picture"))
+        await asyncio.sleep(2 * APART)
+        one.describe(without(sink(), "picture", "light"))
+        await asyncio.sleep(2 * APART)
+        cleared = [topic for topic, payload, _ in hub.said if payload == ""]
+        assert cleared == ["lab2mqtt/sink/picture/picture"]
+
+    run_in_no_time(work())
+
+
+def test_what_was_remembered_without_parts_is_read(tmp_path: Path) -> None:
+    """As a version wrote it that knew none."""
+
+    async def work() -> None:
+        hub = Hub()
+        file = tmp_path / "announced.json"
+        kinds = ("description", "status", "state")
+        topics = [TOPIC, *(f"lab2mqtt/sink/{kind}" for kind in kinds)]
+        known = {"topics": topics, "components": {"sponge": "sensor"}, "gone": {"soap": "sensor"}}
+        file.write_text(json.dumps({"sink": known}))
+        one = announcer(hub, file)
+        one.withdraw(["sink"])
+        one.describe(with_dishwasher())
+        one.close()
+        assert hub.topics == [TOPIC, PART]
+        assert hub.components()["sponge"] == hub.components()["soap"] == {"platform": "sensor"}
 
     run_in_no_time(work())

@@ -2,13 +2,21 @@
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.drivers.plate_resort_settings import PlateResortSettings
 from lab2mqtt.runtime import config
-from lab2mqtt.runtime.config import BridgeSettings, BrokerSettings, DeviceSettings, load, make_device
+from lab2mqtt.runtime.config import (
+    BridgeSettings,
+    BrokerSettings,
+    DeviceSettings,
+    known_models,
+    load,
+    make_device,
+)
 
 SECRET = "sesame-7f3a"  # noqa: S105 - nobody's
 GOOD = """\
@@ -114,7 +122,7 @@ devices:
         "4: broker.port 99999 is out of range: a whole number, 1 to 65535",
         f"5: broker has no 'hots' (did you mean 'host'?): it takes {_keys(BrokerSettings)}",
         "7: device id 'Plate Resort' is not made of a-z, 0-9, - and _, at most 64 long",
-        "10: model 'plate_resrot' is not one of plate_resort (did you mean 'plate_resort'?)",
+        f"10: model 'plate_resrot' is not one of {', '.join(known_models())} (did you mean 'plate_resort'?)",
         "13: devices.other.simulated 'yes' is not true or false",
         f"14: devices.other has no 'colour': it takes {_keys(DeviceSettings)}",
         "18: devices.last.settings.motor_id 300 is out of range: a whole number, 0 to 252",
@@ -164,6 +172,81 @@ def test_the_same_settings_without_a_file_are_refused_too() -> None:
         make_device("x", "b", DeviceSettings("plate_resort", settings={"hotels": ["A", "A"]}))
     with pytest.raises(Misconfigured, match=r"motor_id 300 is out of range.*; settings has no 'hotel'"):
         make_device("x", "b", DeviceSettings("plate_resort", settings={"motor_id": 300, "hotel": 1}))
+
+
+# A declaration that grows with its settings
+
+GARDEN = """\
+bridge: b
+devices:
+  garden:
+    model: garden
+    settings:
+      beds: plants/beds
+"""
+
+
+@pytest.fixture
+def beds(file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder to which the configuration of a garden points; its model is known while a test lasts."""
+    models = str(Path(__file__).with_name("more_models"))
+    monkeypatch.setattr(config.devices, "__path__", [*config.devices.__path__, models])
+    folder = file.parent / "plants" / "beds"
+    folder.mkdir(parents=True)
+    (folder / "roses.bed").write_text("7")
+    return folder
+
+
+def test_what_the_settings_lead_to_becomes_tasks_and_entities(file: Path, beds: Path) -> None:
+    """As if they stood in the declaration, for file and demo alike; a path is seen from the file."""
+    file.write_text(GARDEN)
+    (found,) = load(file).devices
+    made = make_device("garden", "b", DeviceSettings("garden", settings={"beds": str(beds)}))
+    assert (found.settings.beds, found.settings.shed) == (beds, None)
+    for device in (found, made):
+        assert device.tasks["water_roses"].arguments({"litres": 7}) == {
+            "task": "water_roses",
+            "arguments": {"litres": 7.0},
+        }
+        told = cast("dict[str, Any]", device.describe())
+        assert (told["entities"]["water_roses"]["maximum"], told["tasks"]["fill"]["effect"]) == (7.0, "move")
+
+
+def test_a_path_is_the_one_that_was_written_where_it_is_absolute(file: Path, beds: Path) -> None:
+    """And null where there need not be one."""
+    file.write_text(GARDEN.replace("plants/beds", f"{beds}\n      shed: /srv/shed"))
+    assert load(file).devices[0].settings.shed == Path("/srv/shed")
+    file.write_text(GARDEN.replace("plants/beds", f"{beds}\n      shed: null"))
+    assert load(file).devices[0].settings.shed is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("roses.txt", "7", "beds {beds} has no file *.bed"),
+        ("Roses.bed", "7", "entity key 'water_Roses' is not snake case of at most 64 characters"),
+    ],
+)
+def test_what_is_wrong_with_what_they_lead_to_is_told_with_the_line_of_the_settings(
+    file: Path, beds: Path, name: str, text: str, told: str
+) -> None:
+    """By the model itself, or by what holds for every declaration."""
+    (beds / "roses.bed").unlink()
+    (beds / name).write_text(text)
+    text = told.format(beds=beds)
+    assert problems(file, GARDEN) == [f"5: devices.garden.settings: {text}"]
+    with pytest.raises(Misconfigured) as wrong:
+        make_device("garden", "b", DeviceSettings("garden", settings={"beds": str(beds)}))
+    assert str(wrong.value) == text
+
+
+@pytest.mark.parametrize(("beds_told", "why"), [("''", "has 0 characters: a path"), ("3", "3 is not a path")])
+def test_what_is_no_path_is_told(file: Path, beds: Path, beds_told: str, why: str) -> None:
+    """With the key, as for every setting."""
+    del beds
+    (line,) = problems(file, GARDEN.replace("plants/beds", beds_told))
+    assert line.startswith("6: devices.garden.settings.beds ")
+    assert why in line
 
 
 # The file itself

@@ -230,7 +230,10 @@ def test_what_fits_is_taken(tmp_path: Path, key: str, comparison: dict[str, obje
         ("basin", {"is": "left"}, None),
         ("light", {"is": False}, True),
         ("note", {"is": "x"}, True),
-        ("picture", {"is_not": "x"}, True),
+        ("lamp", {"is": False}, True),
+        ("picture", {"above": 1_763_690_000}, True),  # when it was taken
+        ("picture", {"is_not": "x"}, False),
+        ("washing_temperature", {"above": 40}, True),  # of a part that may be attached
         ("firmware", {"is": "1.0"}, False),
         ("accidents", {"is": "clogged"}, False),
         ("rinse", {"is": True}, False),

@@ -88,4 +88,6 @@ def test_a_kept_file_that_is_too_large(tmp_path: Path) -> None:
 def test_a_state_that_is_too_long_is_not_said(caplog: pytest.LogCaptureFixture) -> None:
     """Nobody could read it."""
     assert encoded("lab/x/state", {"value": "x" * wire.MAX_MESSAGE}) is None
+    assert encoded("lab/x/picture/y", b"x" * wire.MAX_MESSAGE) == b"x" * wire.MAX_MESSAGE
+    assert encoded("lab/x/picture/y", b"x" * (wire.MAX_MESSAGE + 1)) is None
     assert "lab/x/state" in caplog.text

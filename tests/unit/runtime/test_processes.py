@@ -1,7 +1,9 @@
 """Running as a process, and the simulators beside it: nothing is left running."""
 
+import json
 import os
 from pathlib import Path
+import shlex
 import signal
 import subprocess
 import sys
@@ -9,8 +11,11 @@ import sys
 import pytest
 
 from lab2mqtt.core.errors import Misconfigured
+from lab2mqtt.hub import opentrons_package
 from lab2mqtt.runtime import config
-from lab2mqtt.runtime.simulated import simulator, simulators
+from lab2mqtt.runtime.simulated import simulator, simulators, surroundings
+from lab2mqtt.simulators import OPENTRONS
+from lab2mqtt.simulators.control import control
 
 WORK = """
 import asyncio, logging, sys
@@ -88,3 +93,53 @@ def test_only_simulated_devices_get_a_simulator_and_are_led_to_it(tmp_path: Path
         link = Path(played.settings.device)
         assert link.exists()
     assert not link.exists()
+
+
+def test_what_a_simulator_keeps_is_with_the_state_of_the_bridge(tmp_path: Path) -> None:
+    """A robot has no address before it runs; its wells are as they were after a restart of the bridge."""
+    file = tmp_path / "lab.yaml"
+    file.write_text("bridge: b\nstate: kept\ndevices:\n  robot: {model: ot2, simulated: true}\n")
+    loaded = config.load(file)
+    with simulators(loaded) as ready:
+        link = ready.devices[0].settings.address
+        assert Path(link).read_text().startswith("127.0.0.1:")
+        control(link, fill={"1/A1": {"3/B1": 50}})
+    assert [each.name for each in (tmp_path / "kept").iterdir()] == ["robot.simulator.json"]
+    with simulators(loaded) as ready:
+        assert control(ready.devices[0].settings.address)["wells"]["1/A1"] == {"3/B1": 50}
+
+
+def test_a_simulator_that_cannot_keep_its_state_says_so(tmp_path: Path) -> None:
+    """Before it is started."""
+    file = tmp_path / "lab.yaml"
+    file.write_text("bridge: b\nstate: lab.yaml\ndevices:\n  robot: {model: ot2, simulated: true}\n")
+    with (
+        pytest.raises(Misconfigured, match="the simulator of robot cannot keep its state"),
+        simulators(config.load(file)),
+    ):
+        pytest.fail("it started")
+
+
+def test_simulators_are_told_where_the_real_package_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one line that starts the worker out of any environment; whoever set it himself is obeyed."""
+    monkeypatch.delenv(OPENTRONS, raising=False)
+    monkeypatch.setenv("LAB2MQTT_CACHE", str(tmp_path))
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")  # no Python starts with it
+    assert OPENTRONS not in surroundings()
+    venv = opentrons_package.location()
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").symlink_to(sys.executable)
+    (venv / "lab2mqtt-complete").touch()
+    told = surroundings()
+    hello = subprocess.run(
+        shlex.split(told[OPENTRONS]),
+        input=b'{"id": 1, "do": "hello"}\n',
+        stdout=subprocess.PIPE,
+        env=told,
+        check=True,
+    )
+    assert json.loads(hello.stdout)["result"]["worker"]
+    monkeypatch.setenv(OPENTRONS, "")
+    assert surroundings()[OPENTRONS] == ""

@@ -18,7 +18,7 @@ def running(task: str = "pour", timeout: float = 10) -> Running:
     command = wire.read_command(wire.encode(wire.command(task, request_id="abc", timeout=timeout)).encode())
     bound = make_config().tasks[task]
     bound.is_coroutine = task == "pour"
-    return Running(command, bound, lambda _percent, _message: None)
+    return Running(command, bound, lambda _percent, _message: None, lambda _message: None)
 
 
 async def given_up() -> None:
@@ -51,7 +51,7 @@ def test_a_task_without_a_time_of_its_own_has_the_declared_one() -> None:
     async def work() -> None:
         command = wire.read_command(b'{"task": "pour"}')
         task = make_config().tasks["pour"]
-        run = Running(command, task, lambda _percent, _message: None)
+        run = Running(command, task, lambda _percent, _message: None, lambda _message: None)
         began = asyncio.get_running_loop().time()
         with pytest.raises(TimedOut):
             await run.finish(asyncio.get_running_loop().create_future(), given_up)
@@ -115,7 +115,7 @@ async def test_a_task_that_was_done_before_it_could_be_ended_is_done() -> None:
 
 async def test_the_first_reason_to_end_stands() -> None:
     """A task that timed out and is cancelled a moment later has timed out."""
-    run = TaskRun(lambda _percent, _message: None)
+    run = TaskRun(lambda _percent, _message: None, lambda _message: None)
     run.check()
     run.end(TimedOut("late"))
     run.end(Cancelled("enough"))
@@ -126,7 +126,7 @@ async def test_the_first_reason_to_end_stands() -> None:
 @pytest.mark.parametrize("first", [TimedOut("late"), Cancelled("enough")])
 async def test_an_emergency_stop_is_stronger_than_any_other_reason(first: Ended) -> None:
     """The driver must know that the device has been stopped already."""
-    run = TaskRun(lambda _percent, _message: None)
+    run = TaskRun(lambda _percent, _message: None, lambda _message: None)
     run.end(first)
     run.end(EmergencyStopped("now"))
     run.end(Cancelled("enough"))
@@ -136,7 +136,7 @@ async def test_an_emergency_stop_is_stronger_than_any_other_reason(first: Ended)
 
 async def test_a_driver_that_sleeps_wakes_as_soon_as_it_is_to_end() -> None:
     """An hour between two measurements is no hour until the stop is seen."""
-    run = TaskRun(lambda _percent, _message: None)
+    run = TaskRun(lambda _percent, _message: None, lambda _message: None)
     asleep = threading.Event()
 
     def measure() -> None:
@@ -153,7 +153,10 @@ async def test_a_driver_that_sleeps_wakes_as_soon_as_it_is_to_end() -> None:
 async def test_progress_comes_from_any_thread_into_the_loop() -> None:
     """Publishing is not safe elsewhere."""
     told: list[tuple[float | None, str, threading.Thread]] = []
-    run = TaskRun(lambda percent, words: told.append((percent, words, threading.current_thread())))
+    run = TaskRun(
+        lambda percent, words: told.append((percent, words, threading.current_thread())),
+        lambda _message: None,
+    )
     await asyncio.to_thread(run.progress, 50, "half")
     await asyncio.sleep(0)
     assert told == [(50, "half", threading.main_thread())]
@@ -161,7 +164,7 @@ async def test_progress_comes_from_any_thread_into_the_loop() -> None:
 
 async def test_whether_it_is_paused_is_seen_by_the_driver() -> None:
     """It holds between two steps."""
-    run = TaskRun(lambda _percent, _message: None)
+    run = TaskRun(lambda _percent, _message: None, lambda _message: None)
     assert not run.paused
     run.paused = True
     assert run.paused

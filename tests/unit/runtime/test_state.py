@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from lab2mqtt import wire
-from lab2mqtt.core.entities import Button, Entity, Happening, Sensor, TextInput
+from lab2mqtt.core.entities import Button, Entity, Happening, Image, Picture, Sensor, TextInput
 from lab2mqtt.runtime.state import RANK, measured, readiness
 
 
@@ -46,6 +46,13 @@ def test_values_are_taken_out_of_the_snapshot_by_key() -> None:
     assert measured(entities, Snapshot(1.2345)) == {"mass": 1.2, "exact": 1.2345}
     assert measured(entities, Snapshot(None)) == {"mass": None, "exact": None}
     assert measured(entities, None) == {"mass": None, "exact": None}
+
+
+def test_of_a_picture_the_state_says_when_it_was_taken() -> None:
+    """The picture itself has a topic of its own."""
+    picture: Image[Picture | None] = Image("deck", "Deck", read=lambda now: now)
+    assert measured([picture], Picture(b"bytes", 1_763_690_000.12345)) == {"deck": 1_763_690_000.123}
+    assert measured([picture], None) == {"deck": None}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])

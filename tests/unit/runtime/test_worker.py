@@ -11,6 +11,7 @@ import pytest
 from tests.unit.kitchen_sink import KitchenSinkDriver, make_config
 
 from lab2mqtt import wire
+from lab2mqtt.core.entities import Picture
 from lab2mqtt.runtime import (
     execution as execution_module,
     running as running_module,
@@ -50,12 +51,18 @@ class Bench:
         others = Others("lab2mqtt", lambda: self.now)
         shared = Shared(self.latches, self.holds, Ledger(None), others)
         self.said: list[Said] = []
+        self.pictures: list[bytes] = []
         self._more = asyncio.Event()
         self._ids = 0
         self.worker = Worker(config, self.driver, shared, self.say, lambda: self.now)
 
-    def say(self, kind: str, message: dict[str, Any] | str, *, qos: int = 1, retain: bool = False) -> None:
-        """Take a message as the broker would, which gets text."""
+    def say(
+        self, kind: str, message: dict[str, Any] | str | bytes, *, qos: int = 1, retain: bool = False
+    ) -> None:
+        """Take a message as the broker would, which gets text, or a picture."""
+        if isinstance(message, bytes):
+            self.pictures.append(message)
+            message = {}
         text = message if isinstance(message, str) else wire.encode(message)
         self.said.append(Said(kind, json.loads(text), qos, retain))
         self._more.set()
@@ -161,6 +168,7 @@ async def test_what_it_is_and_how_it_is_stands_on_the_broker(bench: Bench) -> No
         "description": (True, 1),
         "status": (True, 1),
         "state": (True, 1),
+        "picture/picture": (True, 1),
         "progress": (False, 0),
         "event": (False, 1),
         "result": (False, 1),
@@ -197,11 +205,73 @@ async def test_reasons_why_it_cannot_work_are_told(bench: Bench) -> None:
     await bench.heard("state", readiness="needs_homing", readiness_reasons=["the pipe"])
 
 
+async def test_somebody_else_at_the_instrument_makes_it_busy(bench: Bench) -> None:
+    """Whoever uses it past the bridge; the reason is told, beside what runs here."""
+    bench.driver.borrowed = ("a run of the cook's own app",)
+    state = await bench.heard("state", readiness="busy", task=None)
+    assert state["readiness_reasons"] == ["a run of the cook's own app"]
+    bench.send("pour")
+    state = await bench.heard("state", readiness="busy", task="pour")
+    assert state["readiness_reasons"] == ["pour runs", "a run of the cook's own app"]
+
+
+async def test_a_part_is_told_of_while_it_is_attached(bench: Bench) -> None:
+    """With its entities; what it leaves behind in the state is unknown, for the hub may still look there."""
+    parts = bench.driver.parts
+    with_it = await bench.heard("description", parts=parts)
+    assert with_it["entities"]["dry"]["part"] == "dishwasher"
+    bench.driver.parts = {}
+    without = await bench.heard("description", parts={})
+    assert with_it["entities"].keys() - without["entities"].keys() == {"washing_temperature", "dry"}
+    bench.said.clear()
+    bench.worker.say_everything()
+    assert bench.of("state")[0]["washing_temperature"] is None
+    bench.driver.parts = parts
+    assert await bench.heard("description", parts=parts) == with_it
+
+
+async def test_a_part_that_never_was_there_leaves_nothing_in_the_state() -> None:
+    """Before the instrument has answered nobody knows of any."""
+    bench = Bench()
+    bench.driver.parts = {}
+    bench.worker.say_everything()
+    assert "parts" not in bench.of("description")[0]
+    async with running_bench(bench):
+        await bench.heard("description", parts={})
+        assert "washing_temperature" not in await bench.heard("state", readiness="ready")
+
+
+async def test_what_the_instrument_tells_of_itself_is_asked_again(bench: Bench) -> None:
+    """A description for each change, and none without."""
+    bench.driver.parts["dishwasher"] = {"name": "Dishwasher", "model": "Washer 4"}
+    await bench.heard("description", parts=bench.driver.parts)
+    await bench.call("look")
+    await bench.worker.instrument.read()
+    assert [one["parts"]["dishwasher"]["model"] for one in bench.of("description")[-2:]] == [
+        "Washer 3",
+        "Washer 4",
+    ]
+
+
+async def test_a_picture_is_said_once_before_the_state_that_tells_of_it(bench: Bench) -> None:
+    """And another one when it was taken anew."""
+    await bench.heard("state", picture=1_763_690_000.123)
+    bench.driver.picture = Picture(b"empty", 1_763_690_007.0)
+    await bench.heard("state", picture=1_763_690_007.0)
+    bench.driver.picture = Picture(b"the same", 1_763_690_007.0)
+    await bench.worker.instrument.read()
+    bench.driver.picture = None
+    await bench.heard("state", picture=None, readiness="ready")
+    assert bench.pictures == [b"\xff\xd8 a sink \xff\xd9", b"empty"]
+    told = bench.said.index(next(one for one in bench.said if one.message.get("picture") == 1_763_690_007.0))
+    assert [one.kind for one in bench.said[:told]].count("picture/picture") == 2
+
+
 async def test_everything_can_be_said_anew(bench: Bench) -> None:
     """A broker that came back empty knows nothing."""
     bench.said.clear()
     bench.worker.say_everything()
-    assert [one.kind for one in bench.said] == ["description", "status", "state"]
+    assert [one.kind for one in bench.said] == ["description", "status", "picture/picture", "state"]
 
 
 # One result
@@ -220,6 +290,19 @@ async def test_a_task_gets_its_parameters_and_its_result_goes_out_once(bench: Be
     event = bench.of("event", event_type="task_succeeded")
     assert [(one["task"], one["request_id"]) for one in event] == [("set_flow", "abc")]
     assert results(bench) == {"abc": 1}
+
+
+async def test_a_task_that_is_data_tells_its_method_which_one_it_is(bench: Bench) -> None:
+    """One method of the driver does them all; what was not given is not made up."""
+    washed = await bench.call("wash", {"temperature": 60})
+    assert washed["result"] == {"task": "wash", "arguments": {"temperature": 60.0}}
+    assert (await bench.call("dry"))["result"] == {"task": "dry", "arguments": {}}
+    assert bench.of("progress", percent=50)[0]["message"] == "wash"
+    wrong = await bench.call("wash", {"temperature": 95, "sugar": 1})
+    assert wrong["error_code"] == "invalid_parameters"
+    assert "temperature 95 is out of range: a number, 30 to 70 °C" in wrong["error"]
+    assert "wash has no 'sugar': it takes temperature, salt" in wrong["error"]
+    assert bench.driver.calls.count("wash") == 1
 
 
 async def test_the_state_that_a_task_caused_is_said_before_its_result(bench: Bench) -> None:

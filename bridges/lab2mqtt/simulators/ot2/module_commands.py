@@ -68,7 +68,7 @@ async def _temperature_off(session: Session, params: Mapping[str, Any]) -> dict[
 @command("magneticModule/engage", "moduleId", "height")
 async def _engage(session: Session, params: Mapping[str, Any]) -> dict[str, Any]:
     module = _of(session, params, MagneticModule)
-    module.height = _in(float(params["height"]), -2.5, 20, "EngageHeightOutOfRangeError", "mm")
+    module.height = _in(float(params["height"]), -2.5, 22.5, "EngageHeightOutOfRangeError", "mm")
     module.engaged = True
     return {}
 

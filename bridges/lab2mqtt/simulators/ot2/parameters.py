@@ -5,27 +5,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 _KINDS: Final = {"add_int": "int", "add_float": "float", "add_str": "str", "add_bool": "bool"}
+_NUMBER: Final = (
+    "display_name",
+    "variable_name",
+    "default",
+    "minimum",
+    "maximum",
+    "choices",
+    "description",
+    "unit",
+)
 _ORDER: Final = {
-    "int": (
-        "display_name",
-        "variable_name",
-        "default",
-        "minimum",
-        "maximum",
-        "choices",
-        "description",
-        "unit",
-    ),
-    "float": (
-        "display_name",
-        "variable_name",
-        "default",
-        "minimum",
-        "maximum",
-        "choices",
-        "description",
-        "unit",
-    ),
+    "int": _NUMBER,
+    "float": _NUMBER,
     "str": ("display_name", "variable_name", "default", "choices", "description"),
     "bool": ("display_name", "variable_name", "default", "description"),
 }

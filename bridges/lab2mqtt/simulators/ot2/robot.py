@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import contextlib
 from typing import Any, Final
 
+from lab2mqtt.simulators.control import Fault
 from lab2mqtt.simulators.ot2 import modules as on_deck
 from lab2mqtt.simulators.ot2.cell_engine import CellEngine
 from lab2mqtt.simulators.ot2.clock import Clock
@@ -18,14 +19,19 @@ from lab2mqtt.simulators.ot2.session import PIPETTES, Pipette, Session
 from lab2mqtt.simulators.ot2.truth import Truth
 
 FAULTS: Final = {
-    "off": "no power: nobody listens at the port",
-    "booting": "starts and starts; `phase`: database, hardware or failed (database)",
-    "door_open": "the door is open",
-    "tip_lost": "what hangs on a pipette falls off at its next move; the robot does not notice",
-    "module_unplugged": "the modules are pulled; `module`: only the one with this serial number",
-    "error_500": "answers 500; `path`: only below it; `times`: so often",
-    "slow": "answers late; `seconds`: how much (1)",
-    "no_camera": "there is no camera",
+    "off": Fault("no power: nobody listens at the port"),
+    "booting": Fault(
+        "starts and starts; `phase`: database, hardware or failed (database)",
+        {"phase": ("database", "hardware", "failed")},
+    ),
+    "door_open": Fault("the door is open"),
+    "tip_lost": Fault("what hangs on a pipette falls off at its next move; the robot does not notice"),
+    "module_unplugged": Fault(
+        "the modules are pulled; `module`: only the one with this serial number", {"module": str}
+    ),
+    "error_500": Fault("answers 500; `path`: only below it; `times`: so often", {"path": str, "times": int}),
+    "slow": Fault("answers late; `seconds`: how much (1)", {"seconds": float}),
+    "no_camera": Fault("there is no camera"),
 }
 SETTINGS: Final = {
     "shortFixedTrash": "Short (55 mm) fixed trash",

@@ -1,13 +1,11 @@
 """The robot's HTTP server: a port that is open while the robot has power."""
 
 import asyncio
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from aiohttp import web
 
-from lab2mqtt.simulators.ot2 import control
 from lab2mqtt.simulators.ot2.answers import rules
 from lab2mqtt.simulators.ot2.hints import Hints
 from lab2mqtt.simulators.ot2.http_protocols import ProtocolRoutes
@@ -28,23 +26,19 @@ class Server:
         port: Where; the one that was found where 0 was asked for.
     """
 
-    def __init__(
-        self, robot: Robot, port: int = 0, hints: str | None = None, socket_path: Path | None = None
-    ) -> None:
+    def __init__(self, robot: Robot, port: int = 0, hints: str | None = None) -> None:
         """Prepare.
 
         Args:
             robot: What answers.
             port: Where; 0 finds a free one.
             hints: ``mqtt://…`` of the broker for hints; None publishes none.
-            socket_path: Of the control socket; None makes none.
         """
         self.robot, self.port = robot, port
-        self._hints_at, self._socket_path = hints, socket_path
+        self._hints_at = hints
         self._hints: Hints | None = None
         self._site: web.TCPSite | None = None
         self._runner: web.AppRunner | None = None
-        self._control: asyncio.Server | None = None
         self._changing = asyncio.Lock()
         self._changes: set[asyncio.Task[None]] = set()
 
@@ -64,9 +58,8 @@ class Server:
         if self._hints_at:
             self._hints = Hints(self._hints_at)
             robot.hint = self._hints.tell
-        if self._socket_path:
-            self._control = await control.serve(robot, self._socket_path)
         robot.powered = self._powered
+        await self._open()  # finds the port, also of a robot that is off
         await self._follow()
         return self
 
@@ -74,9 +67,6 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End all of it."""
-        if self._control and self._socket_path:
-            self._control.close()
-            self._socket_path.unlink(missing_ok=True)
         self.robot.powered = lambda: None
         await self.robot.close()
         await asyncio.gather(*self._changes)
@@ -93,16 +83,16 @@ class Server:
     async def _follow(self) -> None:
         """Open or close the port, as the power is."""
         async with self._changing:
-            if self.robot.is_on and self._site is None and self._runner:
-                self._site = web.TCPSite(self._runner, HOST, self.port, reuse_address=True)
-                await self._site.start()
-                self.port = self._port()
+            if self.robot.is_on and self._site is None:
+                await self._open()
             elif not self.robot.is_on and self._site:
                 site, self._site = self._site, None
                 await site.stop()
                 if self._runner and self._runner.server:
                     await self._runner.server.shutdown(_CUT)  # the connections that are open, too
 
-    def _port(self) -> int:
+    async def _open(self) -> None:
         assert self._runner  # noqa: S101 - for the type checker
-        return int(self._runner.addresses[0][1])
+        self._site = web.TCPSite(self._runner, HOST, self.port, reuse_address=True)
+        await self._site.start()
+        self.port = int(self._runner.addresses[0][1])
