@@ -17,24 +17,28 @@ class Cell:
     """The colour cell. What the bridge keeps stays in the folder."""
 
     def __init__(self, port: int, folder: Path, speed: float = 4.0, **settings: object) -> None:
+        self.port = port
         self.link = folder / "ot2.link"
         self.config = folder / "cell.yaml"
-        told = {
-            "bridge": "cell",
-            "broker": {"port": port},
-            "state": "kept",
-            "devices": {
-                DEVICE: {
-                    "model": "ot2",
-                    "simulated": True,
-                    "settings": {"address": str(self.link), **settings},
-                }
-            },
-        }
-        self.config.write_text(yaml.safe_dump(told))
+        self.configure(**settings)
         options = ["--link", str(self.link), "--speed", str(speed)]
         self.robot = Program(options, folder / "robot.log", "lab2mqtt.simulators.ot2")
         self.bridge = Program(["run", str(self.config)], folder / "bridge.log")
+
+    def configure(self, more: dict[str, Any] | None = None, /, **settings: object) -> None:
+        """Write the configuration: the robot with these settings, and more devices."""
+        robot = {
+            "model": "ot2",
+            "simulated": True,
+            "settings": {"address": str(self.link), **settings},
+        }
+        told = {
+            "bridge": "cell",
+            "broker": {"port": self.port},
+            "state": "kept",
+            "devices": {DEVICE: robot, **(more or {})},
+        }
+        self.config.write_text(yaml.safe_dump(told))
 
     def start(self) -> None:
         """Start both; returns once the robot listens."""

@@ -177,20 +177,4 @@ async def _serve(port: int, folder: Path, base: str, bridge: str, told: dict[str
 
 if __name__ == "__main__":
     log_to_stderr()
-    import time, atexit
-    from lab2mqtt.runtime.mqtt import Link
-    from lab2mqtt.runtime import bridge as B
-    L = []
-    f = open(sys.argv[2] + ".trace", "a")
-    ol = Link.listen
-    async def listen(self, topics):
-        f.write(f"{time.time()} LISTEN {topics}\n")
-        await ol(self, topics)
-        f.write(f"{time.time()} LISTENED {topics}\n")
-    Link.listen = listen
-    om = B.Bridge._message
-    def msg(self, m):
-        f.write(f"{time.time()} GOT {m.topic} {m.payload[:50]}\n")
-        om(self, m)
-    B.Bridge._message = msg
     run_until_signal(_serve(int(sys.argv[1]), Path(sys.argv[2]), **json.loads(sys.argv[3])))

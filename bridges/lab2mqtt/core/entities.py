@@ -111,18 +111,16 @@ class Picture:
     """A picture.
 
     Attributes:
-        content: The bytes of the file.
+        content: The bytes of the file, JPEG.
         taken_at: Seconds since the epoch.
-        content_type: Its media type.
     """
 
     content: bytes
     taken_at: float
-    content_type: str = "image/jpeg"
 
 
 class Image(Readable[S]):
-    """A picture; read gives a ``Picture``, or None while there is none. JPEG."""
+    """A picture; read gives a ``Picture``, or None while there is none."""
 
     platform = "image"
 

@@ -22,6 +22,7 @@ DEVICE: "Device[Snapshot]" = Device(
     icon="mdi:robot-industrial",
     driver="lab2mqtt.drivers.ot2:Ot2",
     grows="lab2mqtt.drivers.ot2_cell:grow",
+    dialect="lab2mqtt.drivers.ot2_dialect:PipetteDialect",
     simulator="lab2mqtt.simulators.ot2",
     simulator_options=("--speed", "4", "--state", "{state}"),
     link_setting="address",

@@ -7,24 +7,25 @@ import json
 import logging
 from pathlib import Path
 import platform
-import time
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
-from lab2mqtt.core.entities import Picture
 from lab2mqtt.core.errors import LabError, Refused
 from lab2mqtt.core.lab import Neighbours
 from lab2mqtt.core.parameters import Range, Schema, Text, Unit
 from lab2mqtt.core.run import Run
 from lab2mqtt.core.words import near
 from lab2mqtt.drivers.ot2_address import locate
+from lab2mqtt.drivers.ot2_body import BodyTasks
 from lab2mqtt.drivers.ot2_cell import Cell, Protocol
 from lab2mqtt.drivers.ot2_colours import paints
+from lab2mqtt.drivers.ot2_current import Wanted
 from lab2mqtt.drivers.ot2_deck import Deck
 from lab2mqtt.drivers.ot2_deck_settings import PIPETTES
+from lab2mqtt.drivers.ot2_deck_tasks import DeckTasks
 from lab2mqtt.drivers.ot2_form import AS_FILLED_IN, FILL_IN
 from lab2mqtt.drivers.ot2_http import RobotServer
 from lab2mqtt.drivers.ot2_modules import ModuleTasks
-from lab2mqtt.drivers.ot2_play import Player, Wanted
+from lab2mqtt.drivers.ot2_play import Player
 from lab2mqtt.drivers.ot2_protocols import Protocols
 from lab2mqtt.drivers.ot2_runs import Runs
 from lab2mqtt.drivers.ot2_settings import Ot2Settings
@@ -38,11 +39,8 @@ _LOGGER = logging.getLogger(__name__)
 _ASK: Final = 30.0  # s for another device's answer
 _OWNER: Final = f"lab2mqtt on {platform.node()}"
 
-Slot = Annotated[str, Text(2)]
-Well = Annotated[str, Text(4)]
 
-
-class Ot2(ModuleTasks):
+class Ot2(BodyTasks, DeckTasks, ModuleTasks):
     """One robot. Coroutines of the bridge's loop; ``emergency_stop`` and ``read`` run beside another."""
 
     def __init__(self, settings: Ot2Settings, state: Path | None = None) -> None:
@@ -61,11 +59,10 @@ class Ot2(ModuleTasks):
         hints_port = 0 if settings.address.startswith("/") else settings.hints_port
         self._watch = Watch(self._server, self._runs, hints_port)
         self.deck = Deck(settings, state, self.cell.labware)
-        self.player = Player(self._server, self._watch, self.deck, _OWNER)
+        self.player = Player(self._server, self._watch, self.deck, _OWNER, self._task_that_puts_back())
         self._forms: dict[str, dict[str, object]] = {
             name: {} for name, one in self.cell.protocols.items() if one.form
         }
-        self._picture: Picture | None = None
         self._neighbours: Neighbours | None = None
         self._first_picture: asyncio.Task[None] | None = None
         self._simulated = False
@@ -93,7 +90,7 @@ class Ot2(ModuleTasks):
         except LabError:
             await self.close()
             raise
-        self.player.account()
+        self.player.accounts.look()
         if self._picture is None:
             self._first_picture = asyncio.create_task(self._look_at_deck())
 
@@ -102,7 +99,7 @@ class Ot2(ModuleTasks):
         if self._first_picture:
             self._first_picture.cancel()
             self._first_picture = None
-        await self.player.close()
+        await self.player.accounts.close()
         await self._watch.stop()
         await self._server.close()
 
@@ -126,7 +123,7 @@ class Ot2(ModuleTasks):
             occupied=[words for words in (player.occupied, player.left) if words],
             homing=self._homing(),
             run=player.playing,
-            last=player.last,
+            last=player.accounts.last,
             door=seen.door.open if seen.door else None,
             lights=seen.lights,
             pipettes={str(each.get("mount")): each.get("instrumentName") for each in seen.instruments or ()},
@@ -158,70 +155,6 @@ class Ot2(ModuleTasks):
     async def emergency_stop(self) -> None:
         """Hold the run that the robot plays, whoever began it. Homing that is under way cannot be held."""
         await self.player.pause_now()
-
-    async def home(self, mount: Literal["left", "right"] | None = None) -> dict[str, object]:
-        """Home everything, or one pipette.
-
-        Args:
-            mount: Which pipette; without it everything.
-        """
-        await self._nothing_under_way()
-        if self.deck.sensor_at_risk:
-            raise Refused(
-                "the sensor may hang on the pipette: take it off, put it into its port, then reset_sensor",
-                "not_allowed",
-            )
-        await self._server.home(mount)
-        if mount is None:
-            self._watch.acknowledge()
-            await self._watch.look()
-        return {"status": "homed"}
-
-    async def identify(self, seconds: Annotated[int, Range(1, 60), Unit("s")] = 5) -> dict[str, object]:
-        """Blink the robot's light.
-
-        Args:
-            seconds: For how long.
-        """
-        await self._server.identify(seconds)
-        return {"seconds": seconds}
-
-    async def set_lights(self, on: bool) -> dict[str, object]:  # noqa: FBT001 - a parameter of the task
-        """Light the rails, or not.
-
-        Args:
-            on: Whether they are lit.
-        """
-        await self._server.set_lights(on=on)
-        await self._watch.look()
-        return {"on": await self._server.lights()}
-
-    async def take_picture(self) -> dict[str, object]:
-        """Take a picture of the deck, for the camera and the topic ``picture/camera``."""
-        content = await self._server.picture()
-        self._picture = Picture(content, round(time.time(), 3))
-        return {"taken_at": self._picture.taken_at, "bytes": len(content)}
-
-    async def get_position(self) -> dict[str, object]:
-        """Tell where the pipettes are, in mm, whether the motors hold, and whether the position is known."""
-        await self._watch.look()
-        positions: dict[str, object] = {}
-        engaged = dict(self._watch.seen.engaged or {})
-        if not self.player.playing and not self._homing() and all(engaged.values()):
-            positions = await self._positions()
-        return {"positions": positions, "engaged": engaged, "known": not self._homing()}
-
-    async def get_instruments(self) -> dict[str, object]:
-        """Tell which pipettes are attached."""
-        return {"instruments": await self._server.instruments()}
-
-    async def get_modules(self) -> dict[str, object]:
-        """Tell which modules are attached, and what they measure."""
-        return {"modules": await self._server.modules()}
-
-    async def get_calibration(self) -> dict[str, object]:
-        """Tell how the deck and the pipettes are calibrated."""
-        return await self._server.calibration()
 
     async def status(self) -> dict[str, object]:
         """Tell everything: robot, run, deck, and what stands in the way."""
@@ -429,97 +362,15 @@ class Ot2(ModuleTasks):
             "fan": await self._ask(self.settings.cooling_fan, "set_speed", {"speed": speed}),
         }
 
-    # The deck, as a person says it is.
-
-    async def reset_tips(
-        self,
-        slot: Slot | None = None,
-        wells: list[Well] | None = None,
-        there: bool = True,  # noqa: FBT001, FBT002
-    ) -> dict[str, object]:
-        """Say that new tips are in a rack, and that none of them hangs on the pipette.
-
-        Args:
-            slot: Of the rack; all racks without it.
-            wells: Which places; all without them.
-            there: Whether new tips are there, or none.
-        """
-        for rack in [slot] if slot is not None else self.deck.layout.racks():
-            self.deck.reset_tips(rack, wells or (), there=there)
-        return {"tips": self.deck.shown()["tips"]}
-
-    async def reset_plate(
-        self, slot: Slot | None = None, wells: list[Well] | None = None
-    ) -> dict[str, object]:
-        """Say that wells of a plate are empty.
-
-        Args:
-            slot: Of the plate; the one that is mixed in without it.
-            wells: Which; all without them.
-        """
-        self.deck.reset_plate(slot or self.settings.plate, wells or ())
-        return {"plate": slot or self.settings.plate}
-
-    async def reset_vial(
-        self,
-        name: Annotated[str, Text(32)] | None = None,
-        volume: Annotated[float, Range(0), Unit("µL")] | None = None,
-    ) -> dict[str, object]:
-        """Say how much is in a vial.
-
-        Args:
-            name: As in the settings; all vials without it.
-            volume: As the settings say without it.
-        """
-        for vial in [name] if name is not None else list(self.deck.layout.vials):
-            self.deck.reset_vial(vial, volume)
-        return {"vials": self.deck.shown()["vials"]}
-
-    async def reset_sensor(self) -> dict[str, object]:
-        """Say that the colour sensor is in its port, and not on the pipette."""
-        self.deck.reset_sensor()
-        return {"sensor": self.deck.shown()["sensor"]}
-
-    async def get_deck(self) -> dict[str, object]:
-        """Tell what is known of tips, wells, vials and the sensor."""
-        return self.deck.shown()
-
     # Parts.
 
     def _modules(self) -> Sequence[Module]:
         return self._watch.seen.modules
 
-    def _homing(self) -> list[str]:
-        seen = self._watch.seen
-        if seen.rebooted:
-            return ["the robot was restarted, and its position is not known"]
-        loose = [axis for axis, holds in (seen.engaged or {}).items() if not holds]
-        return [f"the motors {', '.join(loose)} are off, and the position is not known"] if loose else []
-
-    async def _nothing_under_way(self) -> None:
-        """See that no run is, whoever began it: the robot would home in the midst of one."""
-        state = await self._runs.current()
-        if state and state.active:
-            raise Refused(
-                self.player.left or self.player.occupied or f"run {state.run_id} is {state.status}", "busy"
-            )
-
-    async def _positions(self) -> dict[str, object]:
-        """Where the tips are, asked in a run of its own that plays nothing."""
-        state, _ = await self._runs.create()
-        found: dict[str, object] = {}
-        try:
-            for each in self._watch.seen.instruments or ():
-                asked = {"pipetteName": each.get("instrumentName"), "mount": each.get("mount")}
-                loaded = await self._runs.command(state.run_id, "loadPipette", asked, _ASK)
-                saved = await self._runs.command(
-                    state.run_id, "savePosition", {"pipetteId": loaded["pipetteId"]}, _ASK
-                )
-                found[str(each.get("mount"))] = saved["position"]
-        finally:
-            with contextlib.suppress(LabError):
-                await self._runs.release(state.run_id)
-        return found
+    def _task_that_puts_back(self) -> str:
+        """What brings the sensor back into its port."""
+        found = (one.resumes for one in self.cell.protocols.values() if one.holds == "sensor" and one.resumes)
+        return next(found, "resume_run")
 
     async def _look_at_deck(self) -> None:
         """Have a picture to show; not every robot has a camera."""

@@ -173,7 +173,7 @@ def _place(layout: Layout, step: Step) -> Iterator[Fault]:
 def _step(before: DeckState, now: DeckState, layout: Layout, step: Step) -> Iterator[Fault]:
     match step.kind:
         case "pick_up":
-            yield from _pick_up(now, layout, step)
+            yield from _pick_up(before, now, layout, step)
         case "aspirate":
             yield from _aspirate(now, layout, step)
         case "dispense":
@@ -182,7 +182,7 @@ def _step(before: DeckState, now: DeckState, layout: Layout, step: Step) -> Iter
             yield from _drop(now, layout, step)
 
 
-def _pick_up(now: DeckState, layout: Layout, step: Step) -> Iterator[Fault]:
+def _pick_up(before: DeckState, now: DeckState, layout: Layout, step: Step) -> Iterator[Fault]:
     if now.hand:
         yield Fault(f"the protocol picks up {step.place} with a tip on the pipette", asked=True)
     if step.place == layout.sensor_port:
@@ -194,7 +194,8 @@ def _pick_up(now: DeckState, layout: Layout, step: Step) -> Iterator[Fault]:
             f"whether a clean tip is in {step.place.well} of the {rack} is unknown: look, then reset tips"
         )
     elif tip.state == "out":
-        left = sum(now.tip(place).state in ("new", "used") for place in layout.places(slot))
+        # As it was before the run: on paper, what this run lacks is put back too.
+        left = sum(before.tip(place).state in ("new", "used") for place in layout.places(slot))
         has = f"has no tip in {step.place.well}, and {left} elsewhere" if left else "is empty"
         yield Fault(f"{rack} {has}: put one in, then reset tips")
 

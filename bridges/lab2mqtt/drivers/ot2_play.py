@@ -1,126 +1,50 @@
-"""Plays protocols on one robot, one at a time, and accounts for each on the deck, whatever ends it.
+"""Plays protocols on one robot, one at a time.
 
 A run outlives the task that began it: a stop leaves it paused, a bridge that is restarted finds it again. So
-the deck keeps it reserved until its end was seen, and ``_account`` looks for that end in the background.
+the deck keeps it reserved until its end was seen, see ``ot2_accounts``.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 import contextlib
-from dataclasses import dataclass, field
 import logging
 import time
 from typing import Any, Final
 
-from lab2mqtt.core.errors import Cancelled, Ended, Fault, LabError, Refused, Unreachable
+from lab2mqtt.core.errors import Cancelled, Ended, Fault, LabError, Refused
 from lab2mqtt.core.run import Run
-from lab2mqtt.drivers.ot2_answers import PAUSED, Analysis, RunState, Step as Where
+from lab2mqtt.drivers.ot2_accounts import Accounts
+from lab2mqtt.drivers.ot2_answers import PAUSED, Analysis, RunState
+from lab2mqtt.drivers.ot2_current import Current, Wanted
 from lab2mqtt.drivers.ot2_deck import Deck
 from lab2mqtt.drivers.ot2_deck_checks import Pipette, Reported
-from lab2mqtt.drivers.ot2_errors import NotFound, RobotFault
+from lab2mqtt.drivers.ot2_errors import RobotFault
 from lab2mqtt.drivers.ot2_http import RobotServer
 from lab2mqtt.drivers.ot2_protocols import Protocols
 from lab2mqtt.drivers.ot2_runs import Runs
-from lab2mqtt.drivers.ot2_snapshot import Outcome, Playing
+from lab2mqtt.drivers.ot2_snapshot import Playing
 from lab2mqtt.drivers.ot2_steps import Plan, read_steps
 from lab2mqtt.drivers.ot2_watch import Watch
-from lab2mqtt.drivers.ot2_words import PAUSES, Words
+from lab2mqtt.drivers.ot2_words import Words
 
 _LOGGER = logging.getLogger(__name__)
 
 _LOOK: Final = 0.5  # s between two looks at a run of ours
 _OBEY: Final = 0.1  # s between two looks at whether somebody wants it to pause
-_AGAIN: Final = 1.0  # s between two looks at a run that was left
 _LEAVE: Final = 1.5  # s to tell the robot, within what the runtime gives a task to end
 _DOOR: Final = "blocked-by-open-door"
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """A protocol to be played.
-
-    Attributes:
-        task: The task that asks for it.
-        files: Contents by name: the protocol, and definitions of labware; empty for one that is on the robot.
-        protocol_id: Of one that is on the robot.
-        values: Of its run-time parameters.
-        pauses: The word for the pause with which its task is done and the run holds; empty where it has none.
-        experiment: Its id; what was dispensed for one is not dispensed again.
-        session: Comes back in the result.
-    """
-
-    task: str
-    values: Mapping[str, object]
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    protocol_id: str = ""
-    pauses: str = ""
-    experiment: str = ""
-    session: str = ""
-
-
-@dataclass
-class _Current:
-    """The run that is followed."""
-
-    run_id: str
-    task: str | None
-    commands: Sequence[Mapping[str, Any]] = ()
-    pauses: str = ""
-    told: Mapping[str, object] = field(default_factory=dict)  # stands in its results too
-    planned: bool = True  # the commands are all that there will be
-    began: float = field(default_factory=time.monotonic)
-    state: RunState | None = None
-    where: Where | None = None
-    done: int = -1
-    holds: bool = False  # by itself
-
-    def __post_init__(self) -> None:
-        self._words = Words(self.commands)
-
-    @property
-    def index(self) -> int | None:
-        """How many commands have begun."""
-        return None if self.where is None or self.where.index is None else self.where.index + 1
-
-    @property
-    def total(self) -> int | None:
-        """How many commands there will be; None where that is not known."""
-        return len(self.commands) if self.planned else None
-
-    @property
-    def percent(self) -> float | None:
-        """How far it is."""
-        return 100 * (self.index or 0) / self.total if self.total else None
-
-    @property
-    def words(self) -> str:
-        """How far it is, and what is under way."""
-        place = f"{self.index or 0} of {self.total}" if self.total else f"{self.index or 0}"
-        return f"{place}: {self.command or (self.state.status if self.state else 'not started')}"
-
-    @property
-    def command(self) -> str | None:
-        """What is under way, in words."""
-        command = self.where and self.where.command
-        if command and self.index and self.index <= len(self.commands):
-            command = self.commands[self.index - 1]  # a run gives labware other ids than its analysis did
-        return self._words.of(command) if command else None
-
-    @property
-    def waits(self) -> bool:
-        """Whether it is the protocol itself that holds."""
-        command = self.where and self.where.command
-        return bool(command and command.get("commandType") in PAUSES)
-
-
 class Player:
-    """The runs of ours on one robot.
+    """Plays on one robot.
 
     Attributes:
-        last: How the last one ended.
+        accounts: What became of its runs.
     """
 
-    def __init__(self, server: RobotServer, watch: Watch, deck: Deck, owner: str) -> None:
+    def __init__(
+        self, server: RobotServer, watch: Watch, deck: Deck, owner: str, put_back: str = "resume_run"
+    ) -> None:
         """Prepare; nothing is asked.
 
         Args:
@@ -128,60 +52,47 @@ class Player:
             watch: What is seen of it.
             deck: What stands on it.
             owner: With what the robot is marked as ours.
+            put_back: The task that puts the sensor back.
         """
+        self._put_back = put_back
         self._server, self._watch, self._deck, self._owner = server, watch, deck, owner
         self._protocols, self._runs = Protocols(server), Runs(server)
-        self._current: _Current | None = None
-        self._left: _Current | None = None  # paused, and nobody follows it
-        self._before: _Current | None = None  # the last that was followed
-        self._accounting: asyncio.Task[None] | None = None
-        self._settling = asyncio.Lock()
-        self.last: Outcome | None = None
+        self.accounts = Accounts(self._runs, deck)
 
     # What it shows.
 
     @property
     def playing(self) -> Playing | None:
         """The run that the robot holds, whoever made it; None where there is none or it has ended."""
-        ours = self._current or self._left
+        ours = self.accounts.current or self.accounts.left
         state = (ours and ours.state) or self._seen_run
         if state is None or not (state.active or ours):
             return None
-        if ours is None or ours.run_id != state.run_id:
-            step = self._watch.seen.step
-            words = Words(()).of(step.command) if step and step.command else None
-            return Playing(state.run_id, state.status, self._is_ours(state), command=words)
-        elapsed = round(time.monotonic() - ours.began)
-        return Playing(
-            state.run_id,
-            state.status,
-            ours=True,
-            task=ours.task,
-            command=ours.command,
-            index=ours.index,
-            total=ours.total,
-            elapsed=elapsed,
-        )
+        if ours and ours.run_id == state.run_id:
+            return ours.shown
+        step = self._watch.seen.step
+        words = Words(()).of(step.command) if step and step.command else None
+        return Playing(state.run_id, state.status, self.accounts.is_ours(state), command=words)
 
     @property
     def left(self) -> str:
         """What has to become of a run that was left paused, in words; empty where there is none."""
-        if self._left is None:
+        if self.accounts.left is None:
             return ""
         if self._deck.sensor_at_risk:
-            return "the sensor hangs on the pipette: move_sensor_back puts it back; stop would throw it away"
+            return f"the sensor hangs on the pipette: {self._put_back} puts it back; stop would throw it away"
         return "a run is paused: resume_run goes on with it, stop ends it (homes, and drops the tip)"
 
     @property
     def followed(self) -> bool:
         """Whether the reserved run is accounted for: a task follows it, or it was left and is known."""
-        return self._current is not None or self._left is not None
+        return self.accounts.current is not None or self.accounts.left is not None
 
     @property
     def occupied(self) -> str:
         """Who else plays on the robot, in words; empty where nobody does."""
         state = self._seen_run
-        if state and state.active and not self._is_ours(state):
+        if state and state.active and not self.accounts.is_ours(state):
             return f"run {state.run_id} is {state.status}; it was started elsewhere, as by the Opentrons App"
         return ""
 
@@ -189,7 +100,7 @@ class Player:
     def _seen_run(self) -> RunState | None:
         """The run that was seen last, unless its end is known by now."""
         state = self._watch.seen.run
-        return None if state and self.last and state.run_id == self.last.run_id else state
+        return None if state and self.accounts.last and state.run_id == self.accounts.last.run_id else state
 
     # What it does.
 
@@ -221,7 +132,7 @@ class Player:
         await asyncio.to_thread(self._deck.check, plan, reported)
         ids = {"experiment_id": wanted.experiment, "session_id": wanted.session}
         state, _ = await self._runs.create(protocol_id, wanted.values, analysis)
-        now = _Current(
+        now = Current(
             state.run_id,
             wanted.task,
             analysis.commands,
@@ -229,7 +140,7 @@ class Player:
             {**wanted.values, **{name: told for name, told in ids.items() if told}},
         )
         now.state = state
-        self._current = self._before = now
+        self.accounts.follow(now)
         try:
             await self._reserve(plan, now.run_id, reported)
             await self._server.mark(self._owner, now.run_id)
@@ -240,8 +151,7 @@ class Player:
             await self._leave(now, run)
             raise
         finally:
-            self._current = None
-            self.account()
+            self.accounts.let_go()
 
     async def resume(self, run: Run, word: str = "") -> dict[str, object]:
         """Go on with the run that was left paused, to its end.
@@ -254,10 +164,10 @@ class Player:
             Refused: No run of ours is paused.
             Fault: It failed.
         """
-        now = self._left
+        now = self.accounts.left
         if now is None:
             raise Refused("no run of ours is paused", "not_allowed")
-        self._current, self._left = now, None
+        self.accounts.follow(now)
         now.pauses = ""
         try:
             run.check()
@@ -267,8 +177,7 @@ class Player:
             await self._leave(now, run)
             raise
         finally:
-            self._current = None
-            self.account()
+            self.accounts.let_go()
         return result | ({"status": word} if word else {})
 
     async def end(self, *, throw_away: bool) -> dict[str, object]:
@@ -283,19 +192,19 @@ class Player:
         state = await self._runs.current()
         if state is None or not state.active:
             raise Refused("no run is under way", "not_allowed")
-        if not self._is_ours(state):
+        if not self.accounts.is_ours(state):
             raise Refused(self.occupied or f"run {state.run_id} is not ours", "busy")
-        await self._look_back(state.run_id)
+        await self.accounts.look_back(state.run_id)
         if self._deck.sensor_at_risk and not throw_away:
             raise Refused(
-                "the robot would throw the sensor into the trash: move_sensor_back puts it back first;"
+                f"the robot would throw the sensor into the trash: {self._put_back} puts it back first;"
                 " with throw_away it is done all the same",
                 "not_allowed",
             )
         await self._runs.act(state.run_id, "stop")
         async for seen, _ in self._runs.follow(state.run_id, every=_LOOK):
             if seen and seen.ended:
-                await self._settle(seen, self._left.task if self._left else None)
+                await self.accounts.settle(seen, self.accounts.left.task if self.accounts.left else None)
         return {"status": "stopped", "run": state.run_id}
 
     async def pause_now(self) -> None:
@@ -304,7 +213,7 @@ class Player:
         Raises:
             LabError: It does not pause.
         """
-        ours = self._current or self._left
+        ours = self.accounts.current or self.accounts.left
         state = await (self._runs.state(ours.run_id) if ours else self._runs.current())
         if state and state.active:
             await self._pause(state.run_id)
@@ -331,22 +240,8 @@ class Player:
             raise Refused(self.occupied, "busy")
         if self.left:
             raise Refused(self.left, "not_allowed")
-        if self._deck.reserved and self._current is None:
+        if self._deck.reserved and self.accounts.current is None:
             raise Refused(f"run {self._deck.reserved.run} is not over yet", "busy")
-
-    def account(self) -> None:
-        """Find out, in the background, what becomes of a run that nobody follows."""
-        busy = self._accounting is not None and not self._accounting.done()
-        if self._deck.reserved and self._current is None and not busy:
-            self._accounting = asyncio.create_task(self._account())
-
-    async def close(self) -> None:
-        """Look no more; what is reserved stays so."""
-        if self._accounting:
-            self._accounting.cancel()
-            await asyncio.wait([self._accounting])
-            self._accounting = None
-        self._left = None
 
     # A run of ours.
 
@@ -358,7 +253,7 @@ class Player:
                 await self._runs.release(run_id)
             raise
 
-    async def _follow(self, now: _Current, run: Run) -> dict[str, object]:
+    async def _follow(self, now: Current, run: Run) -> dict[str, object]:
         """Follow a run until it has ended, or holds as it should."""
         obeying = asyncio.create_task(self._obey(now, run))
         try:
@@ -367,13 +262,13 @@ class Player:
                     run.progress(message="the robot does not answer; whether the run goes on is not known")
                     continue
                 now.state, now.where = state, where
-                await self._advance(now)
+                await self.accounts.advance(now)
                 if state.ended:
                     break
                 run.progress(now.percent, now.words)
                 if state.status in PAUSED and not run.paused:
                     if now.waits and now.pauses:
-                        self._left = now
+                        self.accounts.left = now
                         return self._result(now, now.pauses)
                     now.holds = True
                     run.hold(
@@ -384,12 +279,12 @@ class Player:
         finally:
             obeying.cancel()
         assert now.state  # noqa: S101 - the last that was seen
-        outcome = await self._settle(now.state, now.task)
+        outcome = await self.accounts.settle(now.state, now.task)
         if outcome.status != "succeeded":
             raise Fault(f"the run {outcome.status}: {outcome.error or 'it was ended at the robot'}")
         return self._result(now, "succeeded")
 
-    async def _obey(self, now: _Current, run: Run) -> None:
+    async def _obey(self, now: Current, run: Run) -> None:
         """Pause and go on as the task is told to."""
         paused = False
         while True:
@@ -410,7 +305,7 @@ class Player:
             except LabError as error:
                 run.progress(message=str(error))
 
-    async def _leave(self, now: _Current, run: Run) -> None:
+    async def _leave(self, now: Current, run: Run) -> None:
         """The task ends before the run: end that too where somebody cancelled it, else hold it as it is."""
         ending = False
         try:
@@ -423,7 +318,7 @@ class Player:
             async with asyncio.timeout(_LEAVE):
                 await self._pause(now.run_id)
                 if ending:
-                    await self._look_back(now.run_id)
+                    await self.accounts.look_back(now.run_id)
                     if not self._deck.sensor_at_risk:
                         await self._runs.act(now.run_id, "stop")
         except (LabError, TimeoutError) as error:
@@ -437,95 +332,10 @@ class Player:
             if state.status == "running":
                 raise
 
-    async def _advance(self, now: _Current) -> None:
-        """Note on the deck which steps have succeeded."""
-        if now.index is None or self._deck.reserved is None:
-            return
-        command = now.where and now.where.command
-        begun = now.index if command and command.get("status") == "succeeded" else now.index - 1
-        done = len(read_steps(now.commands[:begun]))
-        if done > now.done:
-            now.done = done
-            await asyncio.to_thread(self._deck.advance, done)
-
-    async def _look_back(self, run_id: str) -> None:
-        """Note which steps of the reserved run have succeeded by now; the looks at it came a little later."""
-        reserved = self._deck.reserved
-        if reserved and reserved.run == run_id:
-            good = _good(await self._runs.commands(run_id))
-            await asyncio.to_thread(self._deck.advance, min(len(read_steps(good)), len(reserved.steps)))
-
-    def _result(self, now: _Current, status: str) -> dict[str, object]:
+    def _result(self, now: Current, status: str) -> dict[str, object]:
         elapsed = round(time.monotonic() - now.began, 1)
         more = {"run": now.run_id, "commands": now.index, "elapsed": elapsed}
         return {"status": status, **now.told, **more}
-
-    # The end of a run.
-
-    async def _account(self) -> None:
-        """Wait for the end of the run that is reserved and that nobody follows, and settle it."""
-        while (reserved := self._deck.reserved) and self._current is None:
-            try:
-                state = await self._runs.state(reserved.run)
-                if state.ended:
-                    await self._settle(state, None)
-                elif state.status == "idle":  # it never began, and once it is gone it never will
-                    await self._runs.release(state.run_id)
-                    with contextlib.suppress(RobotFault):
-                        await self._runs.delete(state.run_id)
-                    await asyncio.to_thread(self._deck.released)
-                elif state.status in PAUSED and self._left is None:
-                    await self._find_left(state)
-                else:
-                    await asyncio.sleep(_AGAIN)
-            except NotFound:
-                await asyncio.to_thread(self._deck.interrupted, None)
-                self.last = Outcome(reserved.run, None, "failed", "the robot knows nothing of it any more")
-            except Unreachable:
-                await asyncio.sleep(_AGAIN)
-            except LabError as error:
-                _LOGGER.warning("run %s cannot be accounted for yet: %s", reserved.run, error)
-                await asyncio.sleep(_AGAIN)
-
-    async def _find_left(self, state: RunState) -> None:
-        """A run of before is paused: know it again."""
-        now = self._before
-        if now is None or now.run_id != state.run_id:
-            now = _Current(state.run_id, None, await self._runs.commands(state.run_id), planned=False)
-        now.state, now.where = state, await self._runs.step(state.run_id)
-        await self._advance(now)
-        self._left = now
-
-    async def _settle(self, state: RunState, task: str | None) -> Outcome:
-        """Tell the deck how a run ended, and let the robot go."""
-        async with self._settling:
-            reserved = self._deck.reserved
-            if reserved and reserved.run == state.run_id:
-                if state.status == "succeeded":
-                    await asyncio.to_thread(self._deck.succeeded)
-                else:
-                    done = await self._done(state, len(reserved.steps))
-                    await asyncio.to_thread(self._deck.interrupted, done)
-            self._left = None
-        error = str(state.problem) if state.problem else None
-        self.last = Outcome(state.run_id, task, state.status, error)
-        if state.current:
-            with contextlib.suppress(LabError):
-                await self._runs.release(state.run_id)
-        return self.last
-
-    async def _done(self, state: RunState, most: int) -> int | None:
-        """How many steps have certainly succeeded; None where the robot cannot tell."""
-        try:
-            commands = await self._runs.commands(state.run_id)
-        except LabError:
-            return None
-        return None if state.lost else min(len(read_steps(_good(commands))), most)
-
-    def _is_ours(self, state: RunState) -> bool:
-        reserved = self._deck.reserved
-        current = self._current or self._left
-        return state.run_id in (reserved and reserved.run, current and current.run_id)
 
     def _reported(self, analysis: Analysis) -> Reported:
         """What the robot tells of itself, and what the protocol wants."""
@@ -540,10 +350,6 @@ class Player:
             },
             {str(each["mount"]): str(each["pipetteName"]) for each in analysis.pipettes},
         )
-
-
-def _good(commands: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [command for command in commands if command.get("status") == "succeeded"]
 
 
 def _pipette(told: Mapping[str, Any]) -> Pipette:

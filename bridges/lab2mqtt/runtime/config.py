@@ -1,13 +1,12 @@
 """The configuration of one bridge: one YAML file, checked whole, every fault told at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 import importlib
 import inspect
 import os
 from pathlib import Path
 import pkgutil
-from types import MappingProxyType
 import typing
 from typing import Any, TypeVar
 
@@ -263,9 +262,8 @@ def make_device(
     """
     device = load_device(told.model)
     driver, settings_type = load_driver(device)
-    values = _link(device, told) | (settings or told.settings)
     schema = _schema_of(settings_type, "settings")
-    checked, wrong = schema.problems(values)
+    checked, wrong = schema.problems(settings or told.settings)
     if wrong:
         raise Misconfigured("; ".join(wrong.values()))
     return _made(device_id, bridge, told, device, driver, settings_type(**_frozen(checked, schema, Path())))
@@ -305,7 +303,7 @@ def _device(source: YamlFile, device_id: str, bridge: str) -> DeviceConfig | Non
     except Misconfigured as error:
         source.wrong((*path, "model"), str(error))
         return None
-    settings: Any = _section(source, (*path, "settings"), settings_type, _link(device, told))
+    settings: Any = _section(source, (*path, "settings"), settings_type)
     if settings is None:
         return None
     if told.simulated and not device.simulator:
@@ -315,12 +313,6 @@ def _device(source: YamlFile, device_id: str, bridge: str) -> DeviceConfig | Non
     except Misconfigured as error:
         source.wrong((*path, "settings"), f"{'.'.join(path)}.settings: {error}")
         return None
-
-
-def _link(device: Device[Any], told: DeviceSettings) -> dict[str, object]:
-    """A word for where a simulator will be reached, which is known when it runs and not before."""
-    starts = told.simulated and device.simulator and device.link_setting not in told.settings
-    return {device.link_setting: "simulated"} if starts else {}
 
 
 def _known(model: str) -> Device[Any]:
@@ -335,10 +327,8 @@ def _known(model: str) -> Device[Any]:
     return load_device(model)
 
 
-def _section(
-    source: YamlFile, path: KeyPath, shape: type[T], given: Mapping[str, object] = MappingProxyType({})
-) -> T | None:
-    """One mapping of the file over what is given, as a dataclass; what is wrong is noted."""
+def _section(source: YamlFile, path: KeyPath, shape: type[T]) -> T | None:
+    """One mapping of the file as a dataclass; what is wrong is noted, and then there is none."""
     values: Any = source.data
     for key in path:
         values = values.get(key) if isinstance(values, dict) else None
@@ -348,9 +338,8 @@ def _section(
     if not isinstance(values, dict):
         source.wrong(path, f"{where} {show(values)} is not a set of keys with values")
         return None
-    values = {**given, **{str(key): value for key, value in values.items()}}
     schema = _schema_of(shape, where or "the file")
-    checked, wrong = schema.problems(values)
+    checked, wrong = schema.problems({str(key): value for key, value in values.items()})
     for key, text in wrong.items():
         source.wrong((*path, key), f"{where}.{text}" if where and key in schema.parameters else text)
     try:
