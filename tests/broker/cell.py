@@ -1,5 +1,6 @@
 """A simulated OT-2 and its bridge, each a process of its own, on any broker."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,18 @@ class Cell:
         self.robot = Program(options, folder / "robot.log", "lab2mqtt.simulators.ot2")
         self.bridge = Program(["run", str(self.config)], folder / "bridge.log")
 
-    def configure(self, more: dict[str, Any] | None = None, /, **settings: object) -> None:
-        """Write the configuration: the robot with these settings, and more devices."""
+    def configure(
+        self,
+        more: dict[str, Any] | None = None,
+        interlocks: Sequence[dict[str, Any]] = (),
+        **settings: object,
+    ) -> None:
+        """Write the configuration: the robot with its interlocks and settings, and more devices."""
         robot = {
             "model": "ot2",
             "simulated": True,
             "settings": {"address": str(self.link), **settings},
+            **({"interlocks": list(interlocks)} if interlocks else {}),
         }
         told = {
             "bridge": "cell",

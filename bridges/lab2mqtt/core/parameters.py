@@ -214,7 +214,9 @@ def parameters_of(function: Callable[..., object], settings: object = None) -> t
     hints = typing.get_type_hints(function, include_extras=True)
     if is_dataclass(function):
         signature = inspect.signature(typing.cast("Callable[..., object]", function))
-        described = _descriptions(function.__doc__, "Attributes")
+        described: dict[str, str] = {}
+        for each in reversed(inspect.getmro(typing.cast("type", function))):
+            described |= _descriptions(each.__doc__, "Attributes")
     else:
         signature = inspect.signature(function)
         described = _descriptions(function.__doc__, "Args")

@@ -87,6 +87,8 @@ class Ot2(BodyTasks, DeckTasks, ModuleTasks):
             await self._watch.start(host)
             await self._server.mark(_OWNER)
             await self._watch.look()
+            if self._watch.seen.lost:
+                raise self._watch.seen.lost
         except LabError:
             await self.close()
             raise
@@ -113,13 +115,11 @@ class Ot2(BodyTasks, DeckTasks, ModuleTasks):
         """
         seen = self._watch.seen
         if seen.lost:
-            raise seen.lost
+            raise seen.lost.with_traceback(None)
         player, deck = self.player, self.deck
         faults = [*seen.problems, *([] if player.followed else deck.faults())]
-        if seen.door and seen.door.open and seen.door.required:
-            faults.append("the door is open, and the robot runs nothing before it is closed")
         return Snapshot(
-            faults=(*faults, *([deck.problem] if deck.problem else [])),
+            faults=tuple(words for words in (*faults, player.waits_for_door, deck.problem) if words),
             occupied=[words for words in (player.occupied, player.left) if words],
             homing=self._homing(),
             run=player.playing,

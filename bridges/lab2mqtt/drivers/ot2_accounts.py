@@ -42,10 +42,13 @@ class Accounts:
         self._runs, self._deck = runs, deck
         self._before: Current | None = None  # the last that was followed
         self._looking: asyncio.Task[None] | None = None
+        self._resting: asyncio.Task[None] | None = None
         self._settling = asyncio.Lock()
 
     def follow(self, now: Current) -> None:
         """Note that a task follows a run."""
+        if self._resting:
+            self._resting.cancel()  # what was wanted of a run before
         self.current = self._before = now
         self.left = None
 
@@ -60,12 +63,24 @@ class Accounts:
         if self._deck.reserved and self.current is None and not busy:
             self._looking = asyncio.create_task(self._account())
 
+    def bring_to_rest(self, run_id: str, *, ending: bool) -> "asyncio.Task[None]":
+        """See that a run begins nothing more, in the background: tried until the robot has obeyed.
+
+        Args:
+            run_id: Which.
+            ending: Whether it is ended too, where the sensor does not hang on the pipette.
+        """
+        if self._resting:
+            self._resting.cancel()
+        self._resting = asyncio.create_task(self._bring_to_rest(run_id, ending=ending))
+        return self._resting
+
     async def close(self) -> None:
         """Look no more; what is reserved stays so."""
-        if self._looking:
-            self._looking.cancel()
-            await asyncio.wait([self._looking])
-            self._looking = None
+        for task in filter(None, (self._looking, self._resting)):
+            task.cancel()
+            await asyncio.wait([task])
+        self._looking = self._resting = None
         self.left = None
 
     def is_ours(self, state: RunState) -> bool:
@@ -99,6 +114,8 @@ class Accounts:
             if reserved and reserved.run == state.run_id:
                 if state.status == "succeeded":
                     await asyncio.to_thread(self._deck.succeeded)
+                elif state.started_at is None and not state.lost:
+                    await asyncio.to_thread(self._deck.released)
                 else:
                     done = await self._done(state, len(reserved.steps))
                     await asyncio.to_thread(self._deck.interrupted, done)
@@ -136,6 +153,25 @@ class Accounts:
             except LabError as error:
                 _LOGGER.warning("run %s cannot be accounted for yet: %s", reserved.run, error)
                 await asyncio.sleep(_AGAIN)
+
+    async def _bring_to_rest(self, run_id: str, *, ending: bool) -> None:
+        complaint = ""
+        while True:
+            try:
+                await self._runs.hold(run_id)
+                if ending and (await self._runs.state(run_id)).active:
+                    await self.look_back(run_id)
+                    if not self._deck.sensor_at_risk:
+                        await self._runs.act(run_id, "stop")
+            except NotFound:
+                return
+            except LabError as error:
+                if str(error) != complaint:
+                    complaint = str(error)
+                    _LOGGER.warning("run %s does not rest yet: %s", run_id, complaint)
+                await asyncio.sleep(_AGAIN)
+            else:
+                return
 
     async def _find_left(self, state: RunState) -> None:
         """A run of before is paused: know it again."""

@@ -10,7 +10,7 @@ from lab2mqtt.core.parameters import Range, Unit
 from lab2mqtt.drivers.ot2_deck import Deck
 from lab2mqtt.drivers.ot2_http import RobotServer
 from lab2mqtt.drivers.ot2_play import Player
-from lab2mqtt.drivers.ot2_runs import Runs
+from lab2mqtt.drivers.ot2_runs import Runs, maintained
 from lab2mqtt.drivers.ot2_watch import Watch
 
 _ASK: Final = 30.0  # s for one command
@@ -38,11 +38,8 @@ class BodyTasks:
             mount: Which pipette; without it everything.
         """
         await self._nothing_under_way()
-        if self.deck.sensor_at_risk:
-            raise Refused(
-                "the sensor may hang on the pipette: take it off, put it into its port, then reset_sensor",
-                "not_allowed",
-            )
+        if faults := self.deck.faults():  # homing draws what is in a tip up into the pipette
+            raise Refused("; ".join(faults), "not_allowed")
         await self._server.home(mount)
         if mount is None:
             self._watch.acknowledge()
@@ -79,7 +76,9 @@ class BodyTasks:
         await self._watch.look()
         positions: dict[str, object] = {}
         engaged = dict(self._watch.seen.engaged or {})
-        if not self.player.playing and not self._homing() and all(engaged.values()):
+        seen = self._watch.seen
+        free = (seen.run is None or seen.run.ended) and not seen.maintenance  # else a new run replaced it
+        if free and not self._homing() and all(engaged.values()):
             positions = await self._positions()
         return {"positions": positions, "engaged": engaged, "known": not self._homing()}
 
@@ -106,6 +105,8 @@ class BodyTasks:
 
     async def _nothing_under_way(self) -> None:
         """See that no run is, whoever began it: the robot would home in the midst of one."""
+        if maintenance := await self._runs.maintenance():
+            raise Refused(maintained(maintenance), "busy")
         state = await self._runs.current()
         if state and state.active:
             raise Refused(

@@ -7,11 +7,10 @@ the deck keeps it reserved until its end was seen, see ``ot2_accounts``.
 import asyncio
 from collections.abc import Mapping
 import contextlib
-import logging
 import time
 from typing import Any, Final
 
-from lab2mqtt.core.errors import Cancelled, Ended, Fault, LabError, Refused
+from lab2mqtt.core.errors import Cancelled, Ended, Fault, LabError, Refused, Unreachable
 from lab2mqtt.core.run import Run
 from lab2mqtt.drivers.ot2_accounts import Accounts
 from lab2mqtt.drivers.ot2_answers import PAUSED, Analysis, RunState
@@ -21,17 +20,15 @@ from lab2mqtt.drivers.ot2_deck_checks import Pipette, Reported
 from lab2mqtt.drivers.ot2_errors import RobotFault
 from lab2mqtt.drivers.ot2_http import RobotServer
 from lab2mqtt.drivers.ot2_protocols import Protocols
-from lab2mqtt.drivers.ot2_runs import Runs
+from lab2mqtt.drivers.ot2_runs import Runs, maintained
 from lab2mqtt.drivers.ot2_snapshot import Playing
 from lab2mqtt.drivers.ot2_steps import Plan, read_steps
 from lab2mqtt.drivers.ot2_watch import Watch
 from lab2mqtt.drivers.ot2_words import Words
 
-_LOGGER = logging.getLogger(__name__)
-
 _LOOK: Final = 0.5  # s between two looks at a run of ours
 _OBEY: Final = 0.1  # s between two looks at whether somebody wants it to pause
-_LEAVE: Final = 1.5  # s to tell the robot, within what the runtime gives a task to end
+_LEAVE: Final = 1.5  # s until what the robot is told goes on in the background: the runtime waits 2
 _DOOR: Final = "blocked-by-open-door"
 
 
@@ -91,10 +88,19 @@ class Player:
     @property
     def occupied(self) -> str:
         """Who else plays on the robot, in words; empty where nobody does."""
+        if maintenance := self._watch.seen.maintenance:
+            return maintained(maintenance)
         state = self._seen_run
         if state and state.active and not self.accounts.is_ours(state):
             return f"run {state.run_id} is {state.status}; it was started elsewhere, as by the Opentrons App"
         return ""
+
+    @property
+    def waits_for_door(self) -> str:
+        """Whether the robot plays nothing before its door is closed, in words."""
+        door = self._watch.seen.door
+        waits = door and door.open and door.required
+        return "the door is open, and the robot runs nothing before it is closed" if waits else ""
 
     @property
     def _seen_run(self) -> RunState | None:
@@ -121,6 +127,8 @@ class Player:
         """
         await self._watch.look()
         self.check_free()
+        if self.waits_for_door:
+            raise Refused(self.waits_for_door, "not_allowed")
         run.progress(message="the robot analyses the protocol")
         if wanted.protocol_id:
             protocol_id = wanted.protocol_id
@@ -145,7 +153,7 @@ class Player:
             await self._reserve(plan, now.run_id, reported)
             await self._server.mark(self._owner, now.run_id)
             run.check()  # what came meanwhile must not be followed by the motion
-            await self._runs.act(now.run_id, "play")
+            await self._begin(now)
             return await self._follow(now, run)
         except asyncio.CancelledError:
             await self._leave(now, run)
@@ -171,7 +179,7 @@ class Player:
         now.pauses = ""
         try:
             run.check()
-            await self._runs.act(now.run_id, "play")
+            await self._begin(now)
             result = await self._follow(now, run)
         except asyncio.CancelledError:
             await self._leave(now, run)
@@ -213,10 +221,10 @@ class Player:
         Raises:
             LabError: It does not pause.
         """
-        ours = self.accounts.current or self.accounts.left
-        state = await (self._runs.state(ours.run_id) if ours else self._runs.current())
-        if state and state.active:
-            await self._pause(state.run_id)
+        if ours := self.accounts.current or self.accounts.left:
+            await self._runs.hold(ours.run_id)
+        elif (state := await self._runs.current()) and state.active:
+            await self._runs.hold(state.run_id)
 
     async def analyse(self, files: Mapping[str, bytes], values: Mapping[str, object]) -> tuple[str, Analysis]:
         """Upload a protocol, and have it analysed with these values; gives its id too.
@@ -253,6 +261,14 @@ class Player:
                 await self._runs.release(run_id)
             raise
 
+    async def _begin(self, now: Current) -> None:
+        """Let the robot play; where it may have heard that and did not answer, hold it again."""
+        try:
+            await self._runs.act(now.run_id, "play")
+        except Unreachable:
+            self.accounts.bring_to_rest(now.run_id, ending=False)
+            raise
+
     async def _follow(self, now: Current, run: Run) -> dict[str, object]:
         """Follow a run until it has ended, or holds as it should."""
         obeying = asyncio.create_task(self._obey(now, run))
@@ -266,10 +282,10 @@ class Player:
                 if state.ended:
                     break
                 run.progress(now.percent, now.words)
+                if state.status in PAUSED and now.waits and now.pauses:
+                    self.accounts.left = now
+                    return self._result(now, now.pauses)
                 if state.status in PAUSED and not run.paused:
-                    if now.waits and now.pauses:
-                        self.accounts.left = now
-                        return self._result(now, now.pauses)
                     now.holds = True
                     run.hold(
                         "the door is open: close it, then resume"
@@ -295,15 +311,16 @@ class Player:
                 continue
             try:
                 if wanted:
-                    await self._pause(now.run_id)
+                    await self._runs.hold(now.run_id)
                 else:
                     await self._runs.act(now.run_id, "play")
                 paused, now.holds = wanted, False
-            except RobotFault as fault:  # it does not go on, as with an open door
-                now.holds = True
-                run.hold(fault.detail)
             except LabError as error:
-                run.progress(message=str(error))
+                if isinstance(error, RobotFault) and not wanted:  # it does not go on, as with an open door
+                    now.holds = True
+                    run.hold(error.detail)
+                else:
+                    run.progress(message=str(error))
 
     async def _leave(self, now: Current, run: Run) -> None:
         """The task ends before the run: end that too where somebody cancelled it, else hold it as it is."""
@@ -314,23 +331,7 @@ class Player:
             ending = why.error_code == Cancelled.error_code  # a bridge that goes does not end the run
         except Ended:
             pass
-        try:
-            async with asyncio.timeout(_LEAVE):
-                await self._pause(now.run_id)
-                if ending:
-                    await self.accounts.look_back(now.run_id)
-                    if not self._deck.sensor_at_risk:
-                        await self._runs.act(now.run_id, "stop")
-        except (LabError, TimeoutError) as error:
-            _LOGGER.warning("the run %s could not be told to end: %s", now.run_id, error)
-
-    async def _pause(self, run_id: str) -> None:
-        try:
-            await self._runs.act(run_id, "pause")
-        except RobotFault:
-            state = await self._runs.state(run_id)
-            if state.status == "running":
-                raise
+        await asyncio.wait([self.accounts.bring_to_rest(now.run_id, ending=ending)], timeout=_LEAVE)
 
     def _result(self, now: Current, status: str) -> dict[str, object]:
         elapsed = round(time.monotonic() - now.began, 1)

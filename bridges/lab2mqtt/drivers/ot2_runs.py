@@ -10,7 +10,7 @@ from http import HTTPStatus
 import time
 from typing import Any, Final
 
-from lab2mqtt.core.errors import Fault, Refused, Unreachable
+from lab2mqtt.core.errors import Fault, Garbled, Refused, Unreachable
 from lab2mqtt.drivers.ot2_answers import Analysis, RunState, Step, field
 from lab2mqtt.drivers.ot2_errors import CommandFailed, NotFound, RobotFault
 from lab2mqtt.drivers.ot2_http import RobotServer
@@ -33,6 +33,14 @@ class StillRunning(Fault):
     def __init__(self, kind: str, command_id: str, within: float) -> None:
         super().__init__(f"{kind} is not done after {within:g} s, and goes on")
         self.command_id = command_id
+
+
+def maintained(run_id: str) -> str:
+    """In words that, and how long, a robot is somebody else's."""
+    return (
+        f"somebody maintains the robot, as with the Opentrons App (maintenance run {run_id}):"
+        " end it there, or restart the robot"
+    )
 
 
 class Runs:
@@ -127,6 +135,34 @@ class Runs:
             raise Refused(f"action {action!r} is not one of {', '.join(_ACTIONS)}")
         await self._server.post(f"/runs/{run_id}/actions", {"actionType": action})
 
+    async def hold(self, run_id: str) -> None:
+        """See that a run begins nothing more: pause it, or let it go where it has not begun.
+
+        An idle run may have been told to play a moment ago, by words that the robot has yet to read. Once it
+        is let go they come too late.
+
+        Raises:
+            LabError: It may go on.
+        """
+        try:
+            await self.act(run_id, "pause")
+        except RobotFault:
+            match (await self.state(run_id)).status:
+                case "idle":
+                    await self.release(run_id)
+                case "running":
+                    raise
+
+    async def maintenance(self) -> str | None:
+        """The run with which somebody maintains the robot, as the App does while it calibrates.
+
+        The robot takes other runs and motions meanwhile, so whoever moves it has to ask.
+        """
+        try:
+            return str(field((await self._server.get("/maintenance_runs/current_run")).data, "id", str))
+        except NotFound:
+            return None
+
     async def release(self, run_id: str) -> None:
         """Let the robot go after a run.
 
@@ -170,13 +206,13 @@ class Runs:
             run_id: Which.
             changed: Set by a hint that something may have changed; looked at all the same every so often.
             every: s between two looks without a hint.
-            patience: s for which the robot may be out of reach.
+            patience: s for which the robot may be out of reach, or answer with errors only.
 
         Yields:
-            The run and where it is; None and None where the robot is out of reach.
+            The run and where it is; None and None where the robot does not tell.
 
         Raises:
-            Unreachable: For longer than that.
+            LabError: It does not for longer than that.
             NotFound: The robot knows nothing of it.
         """
         before: tuple[RunState | None, Step | None] | None = None
@@ -188,7 +224,9 @@ class Runs:
             try:
                 now = await self.state(run_id), await self.step(run_id)
                 lost_at = None
-            except Unreachable:
+            except NotFound:
+                raise
+            except (Garbled, RobotFault, Unreachable):  # the run goes on, whatever becomes of our questions
                 lost_at = lost_at or time.monotonic()
                 if time.monotonic() - lost_at > patience:
                     raise
@@ -230,9 +268,11 @@ class Runs:
         """Do one command outside of runs: ``home``, lights and modules.
 
         Raises:
-            Refused: A run is under way, also while it is paused.
+            Refused: A run is under way, also while it is paused, or somebody maintains the robot.
             CommandFailed: It did not work.
         """
+        if maintenance := await self.maintenance():
+            raise Refused(maintained(maintenance), "busy")
         return await self._do("/commands", {"commandType": kind, "params": dict(params)}, within)
 
     async def _do(self, path: str, asked: Mapping[str, object], within: float) -> dict[str, Any]:

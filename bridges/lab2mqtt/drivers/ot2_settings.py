@@ -13,15 +13,6 @@ class Ot2Settings(DeckSettings):
     """Where the robot is, what stands on its deck, and what it does.
 
     Attributes:
-        deck: Labware by slot.
-        pipette: The one that is used.
-        mount: Where it hangs.
-        vials: Sources by the name of their parameter: place, liquid, tip, volume, dead_volume.
-        plate: Slot of the plate that is mixed in.
-        rinse: The vial that takes what is blown out, slot/well; none where it is empty.
-        sensor_port: Where the colour sensor is parked, slot/well; none where it is empty.
-        well_limit: The most in one well, also where the labware would take more.
-        modules: Models that have to be attached, as temperatureModuleV2.
         address: Host, host:port, or a file that says so, as a simulator writes; empty looks on the network.
         serial: The serial number that the robot must have; empty takes the only one that there is.
         cell: A folder with the protocols of the lab's own cell, seen from the configuration file; without it

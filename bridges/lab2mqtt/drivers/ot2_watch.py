@@ -18,9 +18,10 @@ from lab2mqtt.drivers.ot2_http import Owner, RobotServer
 from lab2mqtt.drivers.ot2_runs import Runs
 from lab2mqtt.drivers.ot2_snapshot import Module
 
-# Seconds between two looks. Nothing but runs and marks is hinted at.
+# Seconds between two looks. Nothing but runs, maintenance and marks is hinted at.
 _EVERY: Final = {
     "run": 5.0,  # at rest; hints tell of most changes sooner
+    "maintenance": 5.0,
     "owner": 5.0,  # the mark's loss is how a reboot at rest shows
     "door": 2.0,  # a person stands there and waits to see it
     "modules": 5.0,  # as often as the maker's own app
@@ -34,6 +35,7 @@ _FOLLOWING = 1.0  # s; of a run that goes on, where hints do not come
 _AGAIN = 1.0  # s until a question is asked again that was not answered
 _LOST = 5.0  # s between two looks at a robot that is not there
 _SILENCES = 2  # in a row; one may be a connection that the robot had just closed
+_HINTED: Final = {"run": "runs", "maintenance": "maintenance_runs", "owner": "clientData"}  # by topics
 _AFTER_A_RUN: Final = ("motors", "calibration")
 # Of reading JSON of a shape that nobody expects.
 _NONSENSE: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
@@ -66,6 +68,8 @@ class Seen:
         run: The run that the robot holds, whoever made it; None is none. Where that cannot be asked for, what
             it was: so it is with the owner.
         step: Where that run is.
+        maintenance: The run with which somebody maintains the robot; None is nobody, and where that cannot be
+            asked for, what it was.
         owner: Who marked the robot; None is nobody.
         engaged: Which motors hold, by axis.
         lost: Why nothing is known any more.
@@ -81,6 +85,7 @@ class Seen:
     calibration: str | None = None
     run: RunState | None = None
     step: Step | None = None
+    maintenance: str | None = None
     owner: Owner | None = None
     engaged: Mapping[str, bool] | None = None
     lost: LabError | None = None
@@ -109,6 +114,7 @@ class Watch:
         self._server, self._runs, self._hints_port = server, runs, hints_port
         self._looks: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
             "run": self._run,
+            "maintenance": self._maintenance,
             "owner": self._owner,
             "door": self._door,
             "modules": self._modules,
@@ -186,7 +192,7 @@ class Watch:
                     self._keep(await self._learn(self.seen, what))
 
     def _hear(self, topics: frozenset[str]) -> None:
-        for what, prefix in (("run", "runs"), ("owner", "clientData")):
+        for what, prefix in _HINTED.items():
             if any(topic.startswith(prefix) for topic in topics):
                 self._due[what] = 0.0
         self._wake.set()
@@ -234,7 +240,7 @@ class Watch:
 
     def _unknown(self, seen: Seen, what: str) -> dict[str, Any]:
         match what:
-            case "run" | "owner":
+            case "run" | "maintenance" | "owner":
                 return {}
             case "modules":
                 return {"modules": tuple(replace(module, data={}) for module in seen.modules)}
@@ -282,6 +288,9 @@ class Watch:
         except (Fault, Garbled, *_NONSENSE) as error:
             self._tell("step", error)
             return None
+
+    async def _maintenance(self) -> dict[str, Any]:
+        return {"maintenance": await self._runs.maintenance()}
 
     async def _owner(self) -> dict[str, Any]:
         left = self._server.marked
