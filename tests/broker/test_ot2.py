@@ -125,13 +125,16 @@ def test_what_cannot_work_is_refused_before_anything_moves(
 
 def test_a_protocol_with_a_mistake_shows_what_the_analysis_finds(bench: WetBench, now: float) -> None:
     """With the robot's code; and one that cannot even be read, where."""
-    protocol = """
-metadata = {"protocolName": "Too much", "apiLevel": "2.18", "cell": "mix_color"}
+    paints = "\n".join(
+        f'    parameters.add_float("{name}", "{name}", default=150.0, minimum=0.0, maximum=300.0)'
+        for name in "RYB"
+    )
+    protocol = f"""
+metadata = {{"protocolName": "Too much", "apiLevel": "2.18", "cell": "mix_color"}}
 
 def add_parameters(parameters):
-    for name in "RYB":
-        parameters.add_float(variable_name=name, display_name=name, default=150.0, minimum=0.0, maximum=300.0)
-    parameters.add_str(variable_name="well", display_name="Well", default="A1")
+{paints}
+    parameters.add_str("well", "Well", default="A1")
 
 def run(protocol):
     pass
@@ -143,9 +146,7 @@ def run(protocol):
     wrong = bench.call("upload_protocol", {"name": "open.py", "content": protocol + "\nfor (\n"})
     assert wrong["error_code"] == "invalid_parameters"
     assert "open.py is not a valid Python protocol" in wrong["error"]
-    good = bench.done(
-        "upload_protocol", {"name": "enough.py", "content": protocol.replace("150.0", "50.0", 1)}
-    )
+    good = bench.done("upload_protocol", {"name": "enough.py", "content": protocol.replace("150.0", "50.0")})
     assert good["commands"] == 20
     assert bench.moved(now) == []
 
@@ -198,7 +199,6 @@ def test_an_emergency_stop_holds_the_run_and_is_latched(
         refused = bench.call(task, MIX if task == "mix_color" else {})
         assert "a run is paused: resume_run goes on with it, stop ends it" in refused["error"]
     assert len(bench.moved(now)) == done
-    assert bench.moved(now, "home", "drop") == []
 
     assert bench.done("resume_run")["status"] == "succeeded"
     assert bench.truth()["wells"]["1/D6"] == {"3/B1": 100, "3/B2": 100, "3/B3": 100}
@@ -255,7 +255,7 @@ def test_pause_holds_and_resume_goes_on(bench: WetBench, now: float) -> None:
 
 
 def test_a_robot_that_is_restarted_in_mid_run_asks_to_be_homed(bench: WetBench, now: float) -> None:
-    """The run has failed, and it is said why. Homing helps; then a person says what is in the rack."""
+    """The run has failed, and it is said why. A person takes the tip off, says so, and homes it."""
     running = _start(bench, now)
     bench.truth(reboot=True)
     result = bench.result(running)
@@ -270,12 +270,14 @@ def test_a_robot_that_is_restarted_in_mid_run_asks_to_be_homed(bench: WetBench, 
         "it must be homed first: the robot was restarted, and its position is not known",
     )
     assert bench.done("get_position")["known"] is False
-    bench.done("home")
-    assert "position" not in str(bench.until_state(lambda state: state)["readiness_reasons"])
-    assert "nobody knows what hangs on the pipette" in bench.call("mix_color", MIX)["error"]
+    refused = bench.call("home")
+    assert "nobody knows what hangs on the pipette: look, take it off" in refused["error"]
     bench.truth(new_tips=True)
     bench.done("reset_tips")
-    bench.until_ready()
+    since = bench.seen.mark()
+    bench.until_state(lambda state: state["readiness"] == "needs_homing")
+    bench.done("home")
+    bench.until_ready(since)
     assert "what is in well D6 is unknown" in bench.call("mix_color", LONG)["error"]
 
 
@@ -396,11 +398,13 @@ def test_a_module_goes_and_comes(bench: WetBench) -> None:
     assert "nothing cools: no temperature module is attached" in refused["error"]
     back = bench.seen.mark()
     bench.truth(fault="module_unplugged", on=False)
+    bench.done("get_position")  # it looks at everything
     bench.seen.wait(bench.topic("description"), parts("temperature"), since=back, within=WITHIN)
     again = bench.seen.wait(ANNOUNCED, since=back).json
     assert again["device"]["via_device"] == "lab2mqtt_ot2"
     assert "temperature" in str(again["components"])
     assert bench.done("adjust_cooling", {"target": 18})["target"] == 18
+    bench.done("get_position")
     bench.until_state(lambda state: state["temperature_target"] == 18)
     bench.done("deactivate_temperature")
 

@@ -13,7 +13,7 @@ from lab2mqtt.hub.process import HomeAssistant
 
 pytestmark = pytest.mark.timeout(180)
 
-WITHOUT_SIDEBAR = (256, 0, 1024, 1600)
+WITHOUT_SIDEBAR = (256, 0, 1024, 1150)
 
 
 @pytest.fixture
@@ -58,4 +58,6 @@ def test_a_person_fills_in_a_colour_and_presses_mix(
         "event.ot2_happening", lambda now: now["attributes"]["event_type"] == "task_failed"
     )
     assert "well B2 is used" in refused["attributes"]["error"]
+    hub.wait_for("sensor.ot2_last_error", lambda now: now["state"].startswith("well B2 is used"))
+    tall.wait_for_text("well B2 is used")
     assert tall.complaints == []

@@ -76,9 +76,8 @@ DEVICE: "Device[Snapshot]" = Device(
             "last_error",
             "Last error",
             icon="mdi:alert-circle-outline",
-            category="diagnostic",
             none="none",
-            read=lambda now: now.last and now.last.error,
+            read=lambda now: now.refusal or (now.last and now.last.error),
         ),
         Sensor(
             "wells_used",

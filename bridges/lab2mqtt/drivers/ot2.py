@@ -1,7 +1,7 @@
 """An Opentrons OT-2, driven through its own HTTP API; nothing runs on the robot."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import json
 import logging
@@ -63,6 +63,7 @@ class Ot2(BodyTasks, DeckTasks, ModuleTasks):
         self._forms: dict[str, dict[str, object]] = {
             name: {} for name, one in self.cell.protocols.items() if one.form
         }
+        self._refusal: str | None = None
         self._neighbours: Neighbours | None = None
         self._first_picture: asyncio.Task[None] | None = None
         self._simulated = False
@@ -124,6 +125,7 @@ class Ot2(BodyTasks, DeckTasks, ModuleTasks):
             homing=self._homing(),
             run=player.playing,
             last=player.accounts.last,
+            refusal=self._refusal,
             door=seen.door.open if seen.door else None,
             lights=seen.lights,
             pipettes={str(each.get("mount")): each.get("instrumentName") for each in seen.instruments or ()},
@@ -259,7 +261,8 @@ class Ot2(BodyTasks, DeckTasks, ModuleTasks):
         wanted = Wanted(
             task, values, protocol.files, pauses=protocol.pauses, experiment=experiment, session=session
         )
-        return await self.player.play(wanted, run)
+        with self._noting_refusals():
+            return await self.player.play(wanted, run)
 
     async def resume_run(self, run: Run) -> dict[str, object]:
         """Go on with the run that was left paused, to its end.
@@ -329,7 +332,9 @@ class Ot2(BodyTasks, DeckTasks, ModuleTasks):
         """
         del arguments
         name = task.removesuffix(AS_FILLED_IN)
-        return await self.play(name, _checked(self.cell.protocols[name], self._forms[name]), run)
+        with self._noting_refusals():
+            values = _checked(self.cell.protocols[name], self._forms[name])
+        return await self.play(name, values, run)
 
     # Other devices, and what cools.
 
@@ -366,6 +371,16 @@ class Ot2(BodyTasks, DeckTasks, ModuleTasks):
 
     def _modules(self) -> Sequence[Module]:
         return self._watch.seen.modules
+
+    @contextlib.contextmanager
+    def _noting_refusals(self) -> Iterator[None]:
+        """Keep why a run was refused, for whoever pressed the button."""
+        self._refusal = None
+        try:
+            yield
+        except Refused as refused:
+            self._refusal = str(refused)
+            raise
 
     def _task_that_puts_back(self) -> str:
         """What brings the sensor back into its port."""

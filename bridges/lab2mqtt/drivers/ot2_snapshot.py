@@ -85,6 +85,7 @@ class Snapshot:
         homing: Why it must be homed first.
         run: The run that it holds.
         last: How the last one ended.
+        refusal: Why none was begun after that.
         door: Whether it is open.
         lights: Whether the rails are lit.
         pipettes: Names by mount.
@@ -103,6 +104,7 @@ class Snapshot:
     homing: Sequence[str] = ()
     run: Playing | None = None
     last: Outcome | None = None
+    refusal: str | None = None
     door: bool | None = None
     lights: bool | None = None
     pipettes: Mapping[str, str | None] = field(default_factory=dict)

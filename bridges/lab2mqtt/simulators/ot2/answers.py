@@ -113,10 +113,13 @@ def rules(robot: Robot) -> Middleware:
         asked = request.headers.get("Opentrons-Version")
         version = robot.http_api[1]
         try:
-            if "slow" in robot.faults:
-                await asyncio.sleep(float(robot.faults["slow"].get("seconds", 1)))
+            if (slow := _fault(robot, "slow", request.path)) is not None:
+                if request.content_type == "application/json":
+                    await request.read()  # it has the question, and obeys also where nobody waits any more
+                await asyncio.sleep(float(slow.get("seconds", 1)))
             version = _version(asked, *robot.http_api)
-            _fault(robot, request.path)
+            if _fault(robot, "error_500", request.path) is not None:
+                raise unexpected("RuntimeError: injected")
             _phase(robot, request.path)
             answer = await handler(request)
         except ApiError as error:
@@ -154,15 +157,16 @@ def _version(asked: str | None, oldest: int, newest: int) -> int:
     return version
 
 
-def _fault(robot: Robot, path: str) -> None:
-    options = robot.faults.get("error_500")
-    if options is None or not path.startswith(str(options.get("path", "/"))):
-        return
+def _fault(robot: Robot, name: str, path: str) -> dict[str, Any] | None:
+    """The options of a fault that this request meets; once more met, where they say how often."""
+    options = robot.faults.get(name)
+    if options is None or str(options.get("path", "/")) not in path:
+        return None
     if "times" in options:
         options["times"] -= 1
         if options["times"] < 1:
-            del robot.faults["error_500"]
-    raise unexpected("RuntimeError: injected")
+            del robot.faults[name]
+    return options
 
 
 def _phase(robot: Robot, path: str) -> None:

@@ -29,8 +29,13 @@ FAULTS: Final = {
     "module_unplugged": Fault(
         "the modules are pulled; `module`: only the one with this serial number", {"module": str}
     ),
-    "error_500": Fault("answers 500; `path`: only below it; `times`: so often", {"path": str, "times": int}),
-    "slow": Fault("answers late; `seconds`: how much (1)", {"seconds": float}),
+    "error_500": Fault(
+        "answers 500; `path`: only where that is part of it; `times`: so often", {"path": str, "times": int}
+    ),
+    "slow": Fault(
+        "answers late, and obeys late; `seconds`: how much (1); `path`, `times`: as for error_500",
+        {"seconds": float, "path": str, "times": int},
+    ),
     "no_camera": Fault("there is no camera"),
 }
 SETTINGS: Final = {

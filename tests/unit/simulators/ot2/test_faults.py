@@ -141,6 +141,19 @@ async def test_slow(robot: Bench) -> None:
             await robot.get("/health")
 
 
+async def test_slow_to_one_question(robot: Bench) -> None:
+    """It obeys late, too, whether anybody still waits for the answer or not; others go past it."""
+    run = await robot.run("measure")
+    robot.robot.fault("slow", on=True, options={"seconds": 0.2, "path": "/actions", "times": 1})
+    playing = asyncio.create_task(robot.act(run, "play"))
+    await until(lambda: "slow" not in robot.robot.faults)
+    playing.cancel()
+    assert (await robot.act(run, "pause")).status == 409
+    assert await robot.status(run) == "idle"
+    await robot.reaches(run, "paused")
+    assert robot.truth["sensor"] == "held"
+
+
 async def test_no_camera(robot: Bench) -> None:
     """500, in the older shape."""
     robot.robot.fault("no_camera", on=True)
