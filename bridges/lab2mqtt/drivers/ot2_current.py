@@ -48,7 +48,7 @@ class Current:
         state: As the robot told it.
         where: Which command is under way.
         done: So many steps were noted on the deck.
-        holds: Whether it holds by itself, and its task with it.
+        held: Whether it holds, by itself or as it was told to, and its task with it.
     """
 
     run_id: str
@@ -61,7 +61,7 @@ class Current:
     state: RunState | None = None
     where: Where | None = None
     done: int = -1
-    holds: bool = False
+    held: bool = False
 
     def __post_init__(self) -> None:
         self._words = Words(self.commands)

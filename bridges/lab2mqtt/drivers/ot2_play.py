@@ -54,6 +54,7 @@ class Player:
         self._put_back = put_back
         self._server, self._watch, self._deck, self._owner = server, watch, deck, owner
         self._protocols, self._runs = Protocols(server), Runs(server)
+        self._telling = asyncio.Lock()
         self.accounts = Accounts(self._runs, deck)
 
     # What it shows.
@@ -176,7 +177,7 @@ class Player:
         if now is None:
             raise Refused("no run of ours is paused", "not_allowed")
         self.accounts.follow(now)
-        now.pauses = ""
+        now.pauses, now.held = "", False
         try:
             run.check()
             await self._begin(now)
@@ -285,13 +286,8 @@ class Player:
                 if state.status in PAUSED and now.waits and now.pauses:
                     self.accounts.left = now
                     return self._result(now, now.pauses)
-                if state.status in PAUSED and not run.paused:
-                    now.holds = True
-                    run.hold(
-                        "the door is open: close it, then resume"
-                        if state.status == _DOOR
-                        else now.command or "paused at the robot"
-                    )
+                if state.status in PAUSED:
+                    await self._hold_too(now, run)
         finally:
             obeying.cancel()
         assert now.state  # noqa: S101 - the last that was seen
@@ -300,27 +296,41 @@ class Player:
             raise Fault(f"the run {outcome.status}: {outcome.error or 'it was ended at the robot'}")
         return self._result(now, "succeeded")
 
+    async def _hold_too(self, now: Current, run: Run) -> None:
+        """Let the task hold where the run does so by itself: at the door, or at a pause of the protocol."""
+        async with self._telling:
+            if run.paused or now.held:  # as it was told to, or it is about to be told to go on
+                return
+            with contextlib.suppress(LabError):  # what was seen may be older than the word to go on
+                now.state = await self._runs.state(now.run_id)
+            if now.state and now.state.status in PAUSED and not run.paused:
+                now.held = True
+                run.hold(
+                    "the door is open: close it, then resume"
+                    if now.state.status == _DOOR
+                    else now.command or "paused at the robot"
+                )
+
     async def _obey(self, now: Current, run: Run) -> None:
         """Pause and go on as the task is told to."""
-        paused = False
         while True:
             await asyncio.sleep(_OBEY)
-            wanted = run.paused
-            if wanted is (paused or now.holds):
-                paused = wanted
-                continue
-            try:
-                if wanted:
-                    await self._runs.hold(now.run_id)
-                else:
-                    await self._runs.act(now.run_id, "play")
-                paused, now.holds = wanted, False
-            except LabError as error:
-                if isinstance(error, RobotFault) and not wanted:  # it does not go on, as with an open door
-                    now.holds = True
-                    run.hold(error.detail)
-                else:
-                    run.progress(message=str(error))
+            async with self._telling:
+                if run.paused is not now.held:
+                    await self._tell(now, run, hold=run.paused)
+
+    async def _tell(self, now: Current, run: Run, *, hold: bool) -> None:
+        try:
+            if hold:
+                await self._runs.hold(now.run_id)
+            else:
+                await self._runs.act(now.run_id, "play")
+            now.held = hold
+        except LabError as error:
+            if isinstance(error, RobotFault) and not hold:  # it does not go on, as with an open door
+                run.hold(error.detail)
+            else:
+                run.progress(message=str(error))
 
     async def _leave(self, now: Current, run: Run) -> None:
         """The task ends before the run: end that too where somebody cancelled it, else hold it as it is."""

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from tests.broker.brokers import Amqtt
 from tests.unit.ot2_bench import Bench, bench, until
+from tests.unit.ot2_driven import MIX, driven
 
+from lab2mqtt.drivers import ot2_watch
 from lab2mqtt.drivers.ot2_hints import QUIET, Hints
 from lab2mqtt.hub.ports import free_port
 
@@ -84,3 +86,26 @@ async def test_broker_that_comes_later(tmp_path: Path) -> None:
     finally:
         later.kill()
         await hints.close()
+
+
+class TestDriver:
+    """What the driver makes of them."""
+
+    async def test_that_come(self, broker: Amqtt) -> None:
+        """Somebody else is seen sooner than the next look is due."""
+        there_too = {"hints": f"mqtt://127.0.0.1:{broker.port}", "settings": {"hints_port": broker.port}}
+        async with driven(**there_too) as there:
+            hints = there.driver._watch._hints
+            assert hints
+            await until(lambda: hints.connected)
+            await there.driver._watch.look()
+            await there.bench.post("/maintenance_runs", {})
+            await there.shows(lambda now: now.occupied, 3.0)
+
+    async def test_that_never_come(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Their port is blocked: everything works, and looks find out."""
+        monkeypatch.setitem(ot2_watch._EVERY, "maintenance", 0.5)
+        async with driven(settings={"hints_port": free_port()}) as there:
+            assert (await there.play("mix_color", **MIX))["status"] == "succeeded"
+            await there.bench.post("/maintenance_runs", {})
+            await there.shows(lambda now: now.occupied)

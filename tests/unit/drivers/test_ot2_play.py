@@ -235,6 +235,21 @@ class TestEnded:
             assert (await doing.done())["status"] == "succeeded"
             assert not doing.held
 
+    async def test_a_word_to_go_on_is_never_overlooked(self) -> None:
+        """Also where the robot was seen paused while that word was under way to it."""
+        async with driven(SLOW / 4) as there:
+            doing = there.start("mix_color", **MIX)
+            await there.does("aspirate")
+            playing = (await there.now()).run
+            assert playing
+            for _ in range(16):  # the driver looks every half second, and some of it falls in between
+                doing.run.paused = True
+                await there.bench.reaches(playing.run_id, "paused")
+                doing.run.paused = False
+                await there.bench.reaches(playing.run_id, "running")
+            assert not doing.held
+            await doing.end(Cancelled("cancelled"))
+
     async def test_paused_at_the_robot(self) -> None:
         """The task holds with it, until somebody resumes it."""
         async with driven(SLOW) as there:
