@@ -273,13 +273,13 @@ def forget(options: argparse.Namespace) -> int:
         known = name in lab.devices
         prefix = options.discovery or wire.DEFAULT_DISCOVERY
         told = lab[name].description if known else {}
-        announced = [
-            wire.discovery_topic(prefix, lab.base, name, part) for part in ("", *told.get("parts", ()))
-        ]
+        of_parts = [wire.discovery_topic(prefix, lab.base, name, part) for part in told.get("parts", ())]
         topics = retained_topics(lab.base, name, told.get("entities", {}))
         try:
+            # Also of parts that its last description does not know: it was said before the device answered.
+            of_parts += await lab.retained(wire.discovery_topic(prefix, lab.base, name, "+"))
             # First: entities that are still there would complain of a state that is suddenly empty.
-            await lab.clear(announced)
+            await lab.clear([wire.discovery_topic(prefix, lab.base, name), *dict.fromkeys(of_parts)])
             await lab.clear([*topics, wire.device_topic(lab.base, name, "command")])
             await lab.wait_until(lambda lab: name not in lab.devices, CONFIRM_WITHIN)
         except (TimeoutError, BrokerError):  # a broker refuses in silence

@@ -82,6 +82,7 @@ class Lab:
         self._listeners: list[Listener] = []
         self._marker = uuid.uuid4().hex
         self._returned = asyncio.Event()
+        self._kept: set[str] = set()
         self._stop_topic = wire.emergency_stop_topic(base)
         # Our own message tells when all that is retained has come in; nobody is called like this.
         self._marker_topic = wire.bridge_topic(base, self._marker, "marker")
@@ -226,6 +227,26 @@ class Lab:
         finally:
             self._listeners.remove(listener)
 
+    async def retained(self, topic_filter: str) -> list[str]:
+        """Topics outside of the base on which the broker keeps something; none where it may not be read.
+
+        Args:
+            topic_filter: What they are to fit, with ``+`` and ``#``.
+
+        Raises:
+            BrokerError: The broker does not let us subscribe, or does not answer.
+        """
+        self._kept.clear()
+        self._returned.clear()
+        await self._connection.listen([(topic_filter, 1)])
+        self._connection.publish(self._marker_topic, self._marker)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._returned.wait()
+        except TimeoutError:
+            raise BrokerError(f"{self.broker} did not answer within {PATIENCE:g} s") from None
+        return sorted(self._kept)
+
     async def clear(self, topics: list[str]) -> None:
         """Clear retained messages.
 
@@ -267,6 +288,8 @@ class Lab:
             return
         place = wire.split_topic(self.base, message.topic)
         if place is None:
+            if message.retained and message.payload:
+                self._kept.add(message.topic)
             return
         what, name, kind = place
         if not message.payload:

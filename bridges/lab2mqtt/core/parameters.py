@@ -155,7 +155,9 @@ class Parameter:
             return None
         known = not self.choices or any(_same(value, choice) for choice in self.choices)
         if not _is_type(value, self.type) or not known:
-            raise vol.Invalid(f"{show(value)} is not {self.allowed}")
+            text = str(value)
+            hint = f'; it is a text, "{text}"' if self.type == "string" and text in self.choices else ""
+            raise vol.Invalid(f"{show(value)} is not {self.allowed}{hint}")
         if isinstance(value, (list, tuple)) and self.items:
             return [self.items.check(item) for item in value]
         if isinstance(value, str):

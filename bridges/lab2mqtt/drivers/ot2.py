@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
-import json
 import logging
 from pathlib import Path
 import platform
@@ -11,12 +10,11 @@ from typing import Annotated, Any, Final
 
 from lab2mqtt.core.errors import LabError, Refused
 from lab2mqtt.core.lab import Neighbours
-from lab2mqtt.core.parameters import Range, Schema, Text, Unit
+from lab2mqtt.core.parameters import Range, Unit
 from lab2mqtt.core.run import Run
-from lab2mqtt.core.words import near
 from lab2mqtt.drivers.ot2_address import locate
 from lab2mqtt.drivers.ot2_body import BodyTasks
-from lab2mqtt.drivers.ot2_cell import Cell, Protocol
+from lab2mqtt.drivers.ot2_cell import Cell
 from lab2mqtt.drivers.ot2_colours import paints
 from lab2mqtt.drivers.ot2_current import Wanted
 from lab2mqtt.drivers.ot2_deck import Deck
@@ -26,6 +24,7 @@ from lab2mqtt.drivers.ot2_form import AS_FILLED_IN, FILL_IN
 from lab2mqtt.drivers.ot2_http import RobotServer
 from lab2mqtt.drivers.ot2_modules import ModuleTasks
 from lab2mqtt.drivers.ot2_play import Player
+from lab2mqtt.drivers.ot2_protocol_tasks import ProtocolTasks, checked
 from lab2mqtt.drivers.ot2_protocols import Protocols
 from lab2mqtt.drivers.ot2_runs import Runs
 from lab2mqtt.drivers.ot2_settings import Ot2Settings
@@ -40,7 +39,7 @@ _ASK: Final = 30.0  # s for another device's answer
 _OWNER: Final = f"lab2mqtt on {platform.node()}"
 
 
-class Ot2(BodyTasks, DeckTasks, ModuleTasks):
+class Ot2(BodyTasks, DeckTasks, ModuleTasks, ProtocolTasks):
     """One robot. Coroutines of the bridge's loop; ``emergency_stop`` and ``read`` run beside another."""
 
     def __init__(self, settings: Ot2Settings, state: Path | None = None) -> None:
@@ -179,74 +178,6 @@ class Ot2(BodyTasks, DeckTasks, ModuleTasks):
 
     # Protocols.
 
-    async def list_protocols(self) -> dict[str, object]:
-        """List the protocols of the cell, by task, and those that are on the robot."""
-        there = [
-            {
-                "id": each.get("id"),
-                "name": (each.get("metadata") or {}).get("protocolName"),
-                "file": _main(each),
-                "uploaded_at": each.get("createdAt"),
-            }
-            for each in await self._protocols.all()
-        ]
-        return {"cell": {name: one.title for name, one in self.cell.protocols.items()}, "robot": there}
-
-    async def upload_protocol(
-        self,
-        name: Annotated[str, Text(128, 4, r"[\w .-]+\.py")],
-        content: Annotated[str, Text(60_000, 1)],
-        run: Run,
-        labware: dict[str, Any] | None = None,
-    ) -> dict[str, object]:
-        """Upload a protocol; refused with the errors of the robot's analysis.
-
-        Args:
-            name: Of the file.
-            content: Its text.
-            run: The task.
-            labware: Definitions of labware that it needs, by file name; the cell's own are there already.
-        """
-        run.progress(message="the robot analyses the protocol")
-        files = {
-            file: text
-            for one in self.cell.protocols.values()
-            for file, text in one.files.items()
-            if file.endswith(".json")
-        }
-        files |= {key: json.dumps(definition).encode() for key, definition in (labware or {}).items()}
-        protocol_id, analysis = await self.player.analyse({**files, name: content.encode()}, {})
-        return {
-            "protocol": protocol_id,
-            "name": name,
-            "parameters": list(analysis.parameters),
-            "commands": len(analysis.commands),
-        }
-
-    async def run_protocol(
-        self, name: Annotated[str, Text(128, 1)], run: Run, parameters: dict[str, Any] | None = None
-    ) -> dict[str, object]:
-        """Run a protocol of the cell, or one that is on the robot.
-
-        Args:
-            name: Of its task, its file, or its id.
-            run: The task.
-            parameters: Values of its run-time parameters.
-
-        Returns:
-            The final status of the run, with its id and how long it took.
-        """
-        values = dict(parameters or {})
-        for task, one in self.cell.protocols.items():
-            if name == task or name in one.files:
-                return await self.play(task, _checked(one, values), run)
-        there = await self._protocols.all()
-        for each in reversed(there):  # the newest of a name
-            if name in (each.get("id"), _main(each), (each.get("metadata") or {}).get("protocolName")):
-                return await self.player.play(Wanted(name, values, protocol_id=str(each["id"])), run)
-        known = [*self.cell.protocols, *(file for file in map(_main, there) if file)]
-        raise Refused(f"there is no protocol {name!r}{near(name, known)}: {', '.join(known)}")
-
     async def play(self, task: str, arguments: Mapping[str, Any], run: Run) -> dict[str, object]:
         """Run a protocol of the cell: what each of its tasks does.
 
@@ -333,7 +264,7 @@ class Ot2(BodyTasks, DeckTasks, ModuleTasks):
         del arguments
         name = task.removesuffix(AS_FILLED_IN)
         with self._noting_refusals():
-            values = _checked(self.cell.protocols[name], self._forms[name])
+            values = checked(self.cell.protocols[name], self._forms[name])
         return await self.play(name, values, run)
 
     # Other devices, and what cools.
@@ -409,12 +340,3 @@ def _part(module: Module) -> dict[str, str]:
         "serial": module.serial,
         "sw_version": module.firmware,
     }
-
-
-def _checked(protocol: Protocol, values: Mapping[str, object]) -> dict[str, object]:
-    return Schema(protocol.parameters, protocol.task).check(values)
-
-
-def _main(told: Mapping[str, Any]) -> str | None:
-    files = [each.get("name") for each in told.get("files") or () if each.get("role") == "main"]
-    return str(files[0]) if files else None

@@ -109,9 +109,9 @@ def _bridge(bridge: Outline, stop: list[Grant]) -> User:
     for device in bridge.devices:
         grants.append(Grant(BOTH, wire.device_topic(base, device, "+")))
         grants.append(Grant(WRITE, wire.picture_topic(base, device, "+")))
-        grants += [
-            Grant(WRITE, wire.discovery_topic(bridge.discovery, base, device, part)) for part in ("", "+")
-        ]
+        grants.append(Grant(WRITE, wire.discovery_topic(bridge.discovery, base, device)))
+        # `lab2mqtt forget --config` withdraws what it finds there.
+        grants.append(Grant(BOTH, wire.discovery_topic(bridge.discovery, base, device, "+")))
     grants += [Grant(READ, wire.device_topic(base, "+", kind)) for kind in ("description", "status", "state")]
     grants.append(Grant(READ, wire.bridge_topic(base, "+", "status")))
     # Another bridge is asked there whether it lives, and the marker is that of `lab2mqtt … --config`.
