@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.broker.bench import Bench
 from tests.broker.brokers import Amqtt, Broker
+from tests.broker.wet_bench import WetBench
 
 from lab2mqtt.hub import mosquitto
 from lab2mqtt.hub.errors import HubError
@@ -61,3 +62,20 @@ def another_bench(broker: Broker, tmp_path: Path) -> Iterator[Callable[[], Bench
             return made
 
         yield make
+
+
+@pytest.fixture(scope="module")
+def shared_wet_bench(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WetBench]:
+    """The wet bench of a module's tests on one broker."""
+    made = WetBench(broker, tmp_path_factory.mktemp("wet"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def wet(shared_wet_bench: WetBench) -> WetBench:
+    """A wet bench whose robot is ready, with nothing used."""
+    return shared_wet_bench.ready()

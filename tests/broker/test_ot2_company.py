@@ -9,7 +9,7 @@ from tests.broker.bench import ON_MOSQUITTO
 from tests.broker.brokers import Broker
 from tests.broker.observer import Observer
 from tests.broker.program import Program
-from tests.broker.wet_bench import LONG, MIX, MIXED, WITHIN, WetBench
+from tests.broker.wet_bench import MIX, MIXED, WITHIN, WetBench
 import yaml
 
 pytestmark = ON_MOSQUITTO  # what others say over both brokers: test_older_dialect, test_neighbours
@@ -108,7 +108,7 @@ def test_the_older_dialect_mixes_holds_the_sensor_and_puts_it_back(bench: Compan
     assert bench.state["plate"]["1/B2"]["experiment"] == "e-1"
     now = bench.truth()["at"]
     assert bench.tell("e-1", **MIX) == in_place
-    assert bench.moved(now) == []
+    assert bench.moved(since=now) == []
 
     charging = in_place | {"status": {"sensor_status": "charging"}}
     assert bench.tell("e-1", sensor_status="read") == charging
@@ -125,7 +125,7 @@ def test_after_a_timeout_of_the_sensor_it_homes_too(bench: Company) -> None:
     assert bench.tell("e-3", **MIX | {"well": "C5"})["status"] == {"sensor_status": "in_place"}
     now = bench.truth()["at"]
     assert bench.tell("e-3", sensor_status="sensor_timeout")["status"] == {"sensor_status": "charging"}
-    done = bench.moved(now, "drop", "home")
+    done = bench.moved("drop", "home", since=now)
     assert [each["what"] for each in done] == ["drop", "home", "home"]  # the first is the end of every run
     assert done[1]["by"] != done[2]["by"]
     assert bench.truth()["sensor"] == "parked"
@@ -162,18 +162,17 @@ def test_an_interlock_forbids_a_mix_and_ends_it(bench: Company) -> None:
     assert refused["error_code"] == "interlocked"
     assert "no draught" in refused["error"]
     assert "100" in refused["error"]
-    assert bench.moved(now) == []
+    assert bench.moved(since=now) == []
 
     bench.call("set_speed", {"speed": 0}, FAN)
     bench.until_ready(bench.seen.mark())
-    running = bench.send("mix_color", LONG)
-    bench.until_moved(now, "aspirate")
+    running = bench.start_mixing()
     bench.call("set_speed", {"speed": 100}, FAN)
     result = bench.result(running)
     assert result["error_code"] == "interlocked"
     assert "no draught" in result["error"]
     bench.until_state(lambda state: state["run_status"] == "paused")
-    assert bench.moved(now, "home")[1:] == []  # its own at the start
+    assert bench.moved("home", since=now)[1:] == []  # its own at the start
     bench.call("set_speed", {"speed": 0}, FAN)
     assert bench.done("resume_run")["status"] == "succeeded"
     assert bench.state["plate"]["1/D6"]["volume"] == 300

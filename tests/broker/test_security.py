@@ -172,6 +172,23 @@ def test_forgetting_a_device_of_somebody_else_is_told_to_have_failed(guarded: Gu
         other.barrier()
 
 
+def test_a_bridge_withdraws_what_it_finds_of_its_devices_parts(guarded: GuardedLab) -> None:
+    """Also where the last description does not know of them; nobody but it and the hub finds them."""
+    topic = f"homeassistant/device/lab2mqtt_{OTHER_DEVICE}/arm/config"
+    with guarded.as_user(OTHER) as other, guarded.watcher(topic) as seen:
+        status = {"device_id": OTHER_DEVICE, "status": "offline", "timestamp": 1, "bridge": OTHER}
+        other.publish(f"lab2mqtt/{OTHER_DEVICE}/status", status, retain=True)
+        other.publish(topic, {"device": {}}, retain=True)
+        seen.wait(topic, lambda told: told is not None)
+        for user in (OPERATOR, BRIDGE):
+            assert guarded.cli(user, "forget", OTHER_DEVICE).code == 2
+            seen.barrier()
+            assert seen.last(topic) is not None
+        said = guarded.cli(OTHER, "forget", OTHER_DEVICE)
+        assert said.code == 0, said.err
+        seen.wait(topic, lambda told: told is None)
+
+
 # Who may say what, and hear what, topic by topic
 
 STATE, COMMAND = f"lab2mqtt/{OTHER_DEVICE}/state", f"lab2mqtt/{OTHER_DEVICE}/command"

@@ -29,6 +29,7 @@ class WetBench:
         self.cell = Cell(broker.port, folder, speed, **settings)
         self.bridge, self.robot = self.cell.bridge, self.cell.robot
         self.seen = Observer(broker.port, *FILTERS)
+        self.began = 0.0  # of the test, in the robot's seconds
 
     def start(self) -> None:
         """Start it; returns once the robot can be used."""
@@ -57,6 +58,7 @@ class WetBench:
         if self.state["readiness"] == "needs_homing":
             self.done("home")
         self.until_ready()
+        self.began = self.truth()["at"]
         return self
 
     def release(self) -> None:
@@ -82,14 +84,20 @@ class WetBench:
         """What is so in the robot, once it was asked something."""
         return self.cell.truth(**asked)
 
-    def moved(self, since: float, *what: str) -> list[dict[str, Any]]:
-        """What moved since a second of the robot's time, or some of it."""
-        journal: list[dict[str, Any]] = self.truth(journal=since)["journal"]
+    def moved(self, *what: str, since: float | None = None) -> list[dict[str, Any]]:
+        """What moved since it was ready, or since a second of the robot's time; or some of it."""
+        journal: list[dict[str, Any]] = self.truth(journal=self.began if since is None else since)["journal"]
         return [each for each in journal if not what or each["what"] in what]
 
-    def until_moved(self, since: float, what: str, times: int = 1) -> None:
+    def until_moved(self, what: str) -> None:
         """Wait until the robot has truly done something."""
-        until(lambda: len(self.moved(since, what)) >= times, f"{what} for the {times}th time", within=WITHIN)
+        until(lambda: self.moved(what), f"it has done {what}", within=WITHIN)
+
+    def start_mixing(self) -> str:
+        """Begin a long mix, and wait until paint is in a tip; gives the request id."""
+        request_id = self.send("mix_color", LONG)
+        self.until_moved("aspirate")
+        return request_id
 
     # Talking.
 

@@ -32,9 +32,9 @@ DEVICE: "Device[Snapshot]" = Device(
     faults=lambda now: now.faults,
     occupied=lambda now: now.occupied,
     needs_homing=lambda now: now.homing,
-    after_stop="The run is paused where it was; a tip may hang on the pipette, with liquid in it. `stop` "
-    "ends the run: the robot homes, and drops the tip into the trash. `resume_run` goes on with it. Where "
-    "the sensor is held, `move_sensor_back` puts it back.",
+    after_stop="A run that was under way is paused where it was; a tip may hang on the pipette, with liquid in "
+    "it. `stop` ends it: the robot homes, and drops the tip into the trash. `resume_run` goes on with it. "
+    "Where the sensor is held, `move_sensor_back` puts it back.",
     entities=(
         Sensor(
             "run_status",

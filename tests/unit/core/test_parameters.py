@@ -278,6 +278,15 @@ def test_the_driver_gets_the_type_that_it_hinted(name: str, value: object, check
     assert type(found) is type(checked)
 
 
+def test_a_number_is_no_choice_where_its_text_is() -> None:
+    """A YAML file without the quotes; else the text would seem to say that 1 is not 1."""
+    slot = Parameter(name="slot", type="string", choices=("1", "2"))
+    with pytest.raises(vol.Invalid, match=r'^1 is not one of 1, 2; it is a text, "1"$'):
+        slot.check(1)
+    with pytest.raises(vol.Invalid, match=r"^3 is not one of 1, 2$"):
+        slot.check(3)
+
+
 def test_true_is_no_choice_where_one_is() -> None:
     """Python says that True == 1; a direction of true is a mistake."""
 
