@@ -1,14 +1,16 @@
 """The OT-2's driver on a simulated robot in this process, and its tasks as the runtime runs them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 import contextlib
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.unit.ot2_bench import Bench, bench, until
 
 from lab2mqtt.core.errors import Ended
+from lab2mqtt.drivers import ot2_accounts, ot2_play, ot2_watch
 from lab2mqtt.drivers.ot2 import Ot2, Ot2Settings
 from lab2mqtt.drivers.ot2_snapshot import Snapshot
 from lab2mqtt.runtime.run import TaskRun
@@ -98,6 +100,16 @@ class Driven:
         return now
 
 
+@contextlib.contextmanager
+def quick_looks() -> Iterator[None]:
+    """A robot that is so much faster is looked at ten times as often."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ot2_play, "_LOOK", 0.05)
+        patch.setattr(ot2_accounts, "_AGAIN", 0.1)
+        patch.setattr(ot2_watch, "_EVERY", {name: each / 10 for name, each in ot2_watch._EVERY.items()})
+        yield
+
+
 @contextlib.asynccontextmanager
 async def driven(
     speed: float = 400.0,
@@ -106,10 +118,11 @@ async def driven(
     **robot: Any,  # noqa: ANN401
 ) -> AsyncIterator[Driven]:
     """A robot, and a driver that is connected to it."""
-    async with bench(speed, **robot) as made:
-        there = Driven(made, settings or {}, state)
-        await there.open()
-        try:
-            yield there
-        finally:
-            await there.driver.close()
+    with quick_looks():
+        async with bench(speed, **robot) as made:
+            there = Driven(made, settings or {}, state)
+            await there.open()
+            try:
+                yield there
+            finally:
+                await there.driver.close()

@@ -270,6 +270,7 @@ class TestModule:
         async with driven(FAST, settings={"modules": ("temperatureModuleV2",)}) as there:
             doing = there.start("mix_color", **MIX)
             await there.does("aspirate")
+            await there.driver._watch.stop()  # or it would see that in a moment
             there.robot.fault("module_unplugged", on=True)
             assert (await doing.done())["status"] == "succeeded"
             with pytest.raises(CommandFailed, match="is not attached"):  # 201, and failed
