@@ -114,7 +114,8 @@ class LabStop:
             self._put_back(topic)
         if changed:
             word = "engaged" if engaged else "released"
-            _LOGGER.warning("The lab's emergency stop was %s by %s: %s", word, stop["by"], stop["reason"])
+            by, reason = stop["by"] or "somebody", f" ({stop['reason']})" if stop["reason"] else ""
+            _LOGGER.warning("The lab's emergency stop was %s by %s%s", word, by, reason)
             for worker in self._workers.values():
                 if engaged:
                     worker.stop_changed()

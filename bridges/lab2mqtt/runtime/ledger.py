@@ -132,7 +132,7 @@ class Ledger:
             self._opened(problem)
             decided.set()
 
-        self._enqueue(_Job(lambda _: self._open_file(), done, False, self._loop.time()))  # noqa: FBT003
+        self._enqueue(_Job(lambda _: self._open_file(), done, sync=False, since=self._loop.time()))
         await decided.wait()
 
     async def close(self, *, in_order: bool = True) -> None:
@@ -282,7 +282,7 @@ class Ledger:
             return
         if self._found is None:
             owed = list(self._owed)
-            reopened = _Job(lambda _: self._open_file(owed), None, False, self._loop.time())  # noqa: FBT003
+            reopened = _Job(lambda _: self._open_file(owed), None, sync=False, since=self._loop.time())
             reopened.done = lambda _, problem: self._opened(problem)
             self._enqueue(reopened)
             return
