@@ -143,7 +143,7 @@ DEVICE: Device[Snapshot] = Device(
     manufacturer="Nobody",
     product="Cell 1",
     driver="tests.broker.old_cell:Cell",
-    dialect="lab2mqtt.drivers.ot2_dialect:PipetteDialect",
+    dialect="lab2mqtt.drivers.ot2.dialect:PipetteDialect",
     stop="emergency_stop",
     poll=timedelta(seconds=0.1),
     entities=(

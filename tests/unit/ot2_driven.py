@@ -10,9 +10,9 @@ import pytest
 from tests.unit.ot2_bench import Bench, bench, until
 
 from lab2mqtt.core.errors import Ended
-from lab2mqtt.drivers import ot2_accounts, ot2_play, ot2_watch
-from lab2mqtt.drivers.ot2 import Ot2, Ot2Settings
-from lab2mqtt.drivers.ot2_snapshot import Snapshot
+from lab2mqtt.drivers.ot2 import accounts, play, watch
+from lab2mqtt.drivers.ot2.robot import Ot2, Ot2Settings
+from lab2mqtt.drivers.ot2.snapshot import Snapshot
 from lab2mqtt.runtime.run import TaskRun
 
 MIX = {"R": 100.0, "Y": 50.0, "B": 80.0, "well": "B2"}
@@ -104,9 +104,9 @@ class Driven:
 def quick_looks() -> Iterator[None]:
     """A robot that is so much faster is looked at ten times as often."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ot2_play, "_LOOK", 0.05)
-        patch.setattr(ot2_accounts, "_AGAIN", 0.1)
-        patch.setattr(ot2_watch, "_EVERY", {name: each / 10 for name, each in ot2_watch._EVERY.items()})
+        patch.setattr(play, "_LOOK", 0.05)
+        patch.setattr(accounts, "_AGAIN", 0.1)
+        patch.setattr(watch, "_EVERY", {name: each / 10 for name, each in watch._EVERY.items()})
         yield
 
 

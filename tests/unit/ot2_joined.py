@@ -5,9 +5,9 @@ import contextlib
 
 from tests.unit.ot2_bench import Bench, bench, protocol
 
-from lab2mqtt.drivers.ot2_http import RobotServer
-from lab2mqtt.drivers.ot2_protocols import Protocols
-from lab2mqtt.drivers.ot2_runs import Runs
+from lab2mqtt.drivers.ot2.http import RobotServer
+from lab2mqtt.drivers.ot2.protocols import Protocols
+from lab2mqtt.drivers.ot2.runs import Runs
 
 
 class Joined:

@@ -8,7 +8,7 @@ from lab2mqtt.core.entities import BinarySensor, Button, Detail, Image, Light, S
 from lab2mqtt.core.parameters import Setting
 
 if TYPE_CHECKING:
-    from lab2mqtt.drivers.ot2_snapshot import Snapshot
+    from lab2mqtt.drivers.ot2.snapshot import Snapshot
 
 _RUN = Setting("task_timeout")
 _HOMING = 90.0  # s
@@ -20,9 +20,9 @@ DEVICE: "Device[Snapshot]" = Device(
     manufacturer="Opentrons",
     product="OT-2",
     icon="mdi:robot-industrial",
-    driver="lab2mqtt.drivers.ot2:Ot2",
-    grows="lab2mqtt.drivers.ot2_cell:grow",
-    dialect="lab2mqtt.drivers.ot2_dialect:PipetteDialect",
+    driver="lab2mqtt.drivers.ot2.robot:Ot2",
+    grows="lab2mqtt.drivers.ot2.cell:grow",
+    dialect="lab2mqtt.drivers.ot2.dialect:PipetteDialect",
     simulator="lab2mqtt.simulators.ot2",
     simulator_options=("--speed", "4", "--state", "{state}"),
     link_setting="address",
@@ -32,8 +32,8 @@ DEVICE: "Device[Snapshot]" = Device(
     faults=lambda now: now.faults,
     occupied=lambda now: now.occupied,
     needs_homing=lambda now: now.homing,
-    after_stop="A run that was under way is paused where it was; a tip may hang on the pipette, with liquid in "
-    "it. `stop` ends it: the robot homes, and drops the tip into the trash. `resume_run` goes on with it. "
+    after_stop="A run that was under way is paused where it was; a tip may hang on the pipette, with liquid "
+    "in it. `stop` ends it: the robot homes, and drops the tip into the trash. `resume_run` goes on with it. "
     "Where the sensor is held, `move_sensor_back` puts it back.",
     entities=(
         Sensor(
@@ -178,7 +178,7 @@ def _run(run: Any) -> dict[str, object]:  # noqa: ANN401 - Playing
     return {"id": run.run_id, "task": run.task, "ours": run.ours, "index": run.index, "total": run.total}
 
 
-def _plate(deck: Any) -> dict[str, dict[str, object]]:  # noqa: ANN401 - see ot2_deck_shown
+def _plate(deck: Any) -> dict[str, dict[str, object]]:  # noqa: ANN401 - see drivers.ot2.deck_shown
     """The wells that are not empty, by slot/well: all 96 would be most of the state."""
     return {
         f"{slot}/{name}": {
@@ -192,6 +192,6 @@ def _plate(deck: Any) -> dict[str, dict[str, object]]:  # noqa: ANN401 - see ot2
     }
 
 
-def _wells_used(deck: Any) -> int | None:  # noqa: ANN401 - see ot2_deck_shown
+def _wells_used(deck: Any) -> int | None:  # noqa: ANN401 - see drivers.ot2.deck_shown
     wells = [well for plate in deck.get("plates", {}).values() for well in plate.values()]
     return sum(bool(well["used"]) for well in wells) if wells else None

@@ -11,11 +11,11 @@ from tests.unit.drivers.ot2_protocol_sources import RIGHT, WRONG
 
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.core.parameters import Parameter
-from lab2mqtt.drivers.ot2_cell import Cell
-from lab2mqtt.drivers.ot2_deck import Deck
-from lab2mqtt.drivers.ot2_deck_checks import Pipette, Reported
-from lab2mqtt.drivers.ot2_protocol_file import ProtocolFile, read_protocols
-from lab2mqtt.drivers.ot2_steps import Plan, read_steps
+from lab2mqtt.drivers.ot2.cell import Cell
+from lab2mqtt.drivers.ot2.deck import Deck
+from lab2mqtt.drivers.ot2.deck_checks import Pipette, Reported
+from lab2mqtt.drivers.ot2.protocol_file import ProtocolFile, read_protocols
+from lab2mqtt.drivers.ot2.steps import Plan, read_steps
 from lab2mqtt.simulators.opentrons_answers import Analysis, NotDone, Outcome, Step
 from lab2mqtt.simulators.opentrons_process import OpentronsProcess
 

@@ -6,8 +6,8 @@ import shutil
 
 import yaml
 
-from lab2mqtt.drivers.ot2_cell import COLOUR
-from lab2mqtt.drivers.ot2_settings import Ot2Settings
+from lab2mqtt.drivers.ot2.cell import COLOUR
+from lab2mqtt.drivers.ot2.settings import Ot2Settings
 
 PAGE = Path(__file__).parents[3] / "docs" / "devices" / "ot2-own-cell.md"
 

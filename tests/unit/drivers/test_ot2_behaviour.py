@@ -56,9 +56,9 @@ from tests.unit.ot2_bench import protocol, until
 from tests.unit.ot2_driven import MEASURE, MIX, driven
 
 from lab2mqtt.core.errors import Fault, Misconfigured, Refused
-from lab2mqtt.drivers import ot2_play
-from lab2mqtt.drivers.ot2 import Ot2, Ot2Settings
-from lab2mqtt.drivers.ot2_errors import CommandFailed, RobotFault
+from lab2mqtt.drivers.ot2 import play
+from lab2mqtt.drivers.ot2.errors import CommandFailed, RobotFault
+from lab2mqtt.drivers.ot2.robot import Ot2, Ot2Settings
 from lab2mqtt.runtime.run import TaskRun
 
 FAST = 60.0  # times as fast as a real one
@@ -301,7 +301,7 @@ class TestKept:
 
     async def test_many_in_a_row(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """More than it keeps, with new plates, and with others who make it forget our protocol."""
-        monkeypatch.setattr(ot2_play, "_LOOK", 0.02)
+        monkeypatch.setattr(play, "_LOOK", 0.02)
         async with driven() as there:
             values = {"R": 20.0, "Y": 0.0, "B": 0.0}
             for number in range(25):

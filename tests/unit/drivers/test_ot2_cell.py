@@ -12,11 +12,11 @@ from lab2mqtt.core.device import Task
 from lab2mqtt.core.entities import AnyEntity, Button, Number, Select, Sensor, Switch
 from lab2mqtt.core.errors import Misconfigured, Refused
 from lab2mqtt.core.parameters import Schema
-from lab2mqtt.drivers.ot2_cell import COLOUR, Cell, grow
-from lab2mqtt.drivers.ot2_deck import Deck
-from lab2mqtt.drivers.ot2_labware import known
-from lab2mqtt.drivers.ot2_settings import Ot2Settings
-from lab2mqtt.drivers.ot2_snapshot import Snapshot
+from lab2mqtt.drivers.ot2.cell import COLOUR, Cell, grow
+from lab2mqtt.drivers.ot2.deck import Deck
+from lab2mqtt.drivers.ot2.labware import known
+from lab2mqtt.drivers.ot2.settings import Ot2Settings
+from lab2mqtt.drivers.ot2.snapshot import Snapshot
 from lab2mqtt.runtime import config
 
 IDS = {"experiment_id", "session_id"}

@@ -4,7 +4,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from lab2mqtt.core.errors import Refused
-from lab2mqtt.drivers.ot2_colours import paints
+from lab2mqtt.drivers.ot2.colours import paints
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from lab2mqtt.core.errors import Refused
-from lab2mqtt.drivers.ot2_deck import Deck
-from lab2mqtt.drivers.ot2_deck_checks import Pipette, Reported
-from lab2mqtt.drivers.ot2_deck_settings import DeckSettings, Layout
-from lab2mqtt.drivers.ot2_deck_state import EXPERIMENTS, DeckState
-from lab2mqtt.drivers.ot2_labware import known
-from lab2mqtt.drivers.ot2_steps import Plan
+from lab2mqtt.drivers.ot2.deck import Deck
+from lab2mqtt.drivers.ot2.deck_checks import Pipette, Reported
+from lab2mqtt.drivers.ot2.deck_settings import DeckSettings, Layout
+from lab2mqtt.drivers.ot2.deck_state import EXPERIMENTS, DeckState
+from lab2mqtt.drivers.ot2.labware import known
+from lab2mqtt.drivers.ot2.steps import Plan
 
 P300 = Pipette("p300_single_gen2", 20, 300)
 CELL = Reported({"right": P300})

@@ -8,10 +8,10 @@ import pytest
 
 from lab2mqtt.core.errors import Fault, Misconfigured, Refused
 from lab2mqtt.core.parameters import Schema, parameters_of
-from lab2mqtt.drivers.ot2_deck import Deck
-from lab2mqtt.drivers.ot2_deck_checks import Pipette, Reported
-from lab2mqtt.drivers.ot2_deck_settings import DeckSettings, Layout
-from lab2mqtt.drivers.ot2_labware import Labware, known
+from lab2mqtt.drivers.ot2.deck import Deck
+from lab2mqtt.drivers.ot2.deck_checks import Pipette, Reported
+from lab2mqtt.drivers.ot2.deck_settings import DeckSettings, Layout
+from lab2mqtt.drivers.ot2.labware import Labware, known
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "ot2"
 CELL = Reported({"right": Pipette("p300_single_gen2", 20, 300)})

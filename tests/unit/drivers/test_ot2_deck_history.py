@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings, strategies as st
 
 from lab2mqtt.core.errors import Refused
-from lab2mqtt.drivers.ot2_deck import Deck
-from lab2mqtt.drivers.ot2_deck_checks import Pipette, Reported
-from lab2mqtt.drivers.ot2_deck_settings import DeckSettings, Layout
-from lab2mqtt.drivers.ot2_labware import Place
-from lab2mqtt.drivers.ot2_steps import Plan, Step
+from lab2mqtt.drivers.ot2.deck import Deck
+from lab2mqtt.drivers.ot2.deck_checks import Pipette, Reported
+from lab2mqtt.drivers.ot2.deck_settings import DeckSettings, Layout
+from lab2mqtt.drivers.ot2.labware import Place
+from lab2mqtt.drivers.ot2.steps import Plan, Step
 
 CELL = Reported({"right": Pipette("p300_single_gen2", 20, 300)})
 SOME, DEAD = 600.0, 200.0  # µL in a vial: it is empty soon

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lab2mqtt.core.dialect import Topics, Unreadable
-from lab2mqtt.drivers.ot2_dialect import LONGEST, PipetteDialect
-from lab2mqtt.drivers.ot2_settings import Ot2Settings
+from lab2mqtt.drivers.ot2.dialect import LONGEST, PipetteDialect
+from lab2mqtt.drivers.ot2.settings import Ot2Settings
 
 MIX = {"R": 100, "Y": 50, "B": 80, "well": "B2"}
 IDS = {"experiment_id": "e-1", "session_id": "s-1"}

@@ -5,7 +5,7 @@ import socket
 
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
-from lab2mqtt.drivers.ot2_discovery import Found, find
+from lab2mqtt.drivers.ot2.discovery import Found, find
 
 LOOPBACK = "127.0.0.1"
 SERVICE = "_http._tcp.local."

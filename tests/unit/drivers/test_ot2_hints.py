@@ -9,8 +9,8 @@ from tests.broker.brokers import Amqtt
 from tests.unit.ot2_bench import Bench, bench, until
 from tests.unit.ot2_driven import MIX, driven
 
-from lab2mqtt.drivers import ot2_watch
-from lab2mqtt.drivers.ot2_hints import QUIET, Hints
+from lab2mqtt.drivers.ot2 import watch
+from lab2mqtt.drivers.ot2.hints import QUIET, Hints
 from lab2mqtt.hub.ports import free_port
 
 
@@ -104,7 +104,7 @@ class TestDriver:
 
     async def test_that_never_come(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Their port is blocked: everything works, and looks find out."""
-        monkeypatch.setitem(ot2_watch._EVERY, "maintenance", 0.5)
+        monkeypatch.setitem(watch._EVERY, "maintenance", 0.5)
         async with driven(settings={"hints_port": free_port()}) as there:
             assert (await there.play("mix_color", **MIX))["status"] == "succeeded"
             await there.bench.post("/maintenance_runs", {})

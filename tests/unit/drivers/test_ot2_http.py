@@ -8,7 +8,7 @@ from tests.unit.ot2_bench import bench, until
 from tests.unit.ot2_joined import Joined, joined
 
 from lab2mqtt.core.errors import Fault, Garbled, LabError, Misconfigured, Refused, Unreachable
-from lab2mqtt.drivers.ot2_errors import (
+from lab2mqtt.drivers.ot2.errors import (
     NotFound,
     Off,
     RobotFault,
@@ -17,7 +17,7 @@ from lab2mqtt.drivers.ot2_errors import (
     Starting,
     error_for,
 )
-from lab2mqtt.drivers.ot2_http import Owner, RobotServer
+from lab2mqtt.drivers.ot2.http import Owner, RobotServer
 from lab2mqtt.hub.ports import free_port
 
 ROBOTS = (

@@ -12,13 +12,13 @@ from lab2mqtt.core.description import Instance, bind, describe
 from lab2mqtt.core.device import Device
 from lab2mqtt.core.entities import Commanding, Readable
 from lab2mqtt.core.errors import Refused
-from lab2mqtt.drivers.ot2_errors import CommandFailed
-from lab2mqtt.drivers.ot2_http import RobotServer
-from lab2mqtt.drivers.ot2_module_entities import ENTITIES
-from lab2mqtt.drivers.ot2_modules import NAMES, TASKS, ModuleTasks
-from lab2mqtt.drivers.ot2_runs import Runs
-from lab2mqtt.drivers.ot2_snapshot import Module, Snapshot
-from lab2mqtt.drivers.ot2_watch import Watch
+from lab2mqtt.drivers.ot2.errors import CommandFailed
+from lab2mqtt.drivers.ot2.http import RobotServer
+from lab2mqtt.drivers.ot2.module_entities import ENTITIES
+from lab2mqtt.drivers.ot2.modules import NAMES, TASKS, ModuleTasks
+from lab2mqtt.drivers.ot2.runs import Runs
+from lab2mqtt.drivers.ot2.snapshot import Module, Snapshot
+from lab2mqtt.drivers.ot2.watch import Watch
 
 MODULES = ("temperature", "magnetic", "heater_shaker", "thermocycler")
 

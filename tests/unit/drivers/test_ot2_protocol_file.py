@@ -7,8 +7,8 @@ import pytest
 from tests.unit.drivers.ot2_protocol_sources import RIGHT, STRICTER, WRONG
 
 from lab2mqtt.core.errors import Misconfigured
-from lab2mqtt.drivers.ot2_cell import COLOUR
-from lab2mqtt.drivers.ot2_protocol_file import ProtocolFile, read_protocols
+from lab2mqtt.drivers.ot2.cell import COLOUR
+from lab2mqtt.drivers.ot2.protocol_file import ProtocolFile, read_protocols
 
 HEAD = 'metadata = {"task": "mix"}\nrequirements = {"apiLevel": "2.18"}\n'
 RUN = "def run(protocol): pass\n"

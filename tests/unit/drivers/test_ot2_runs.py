@@ -8,8 +8,8 @@ from tests.unit.ot2_bench import VALUES, protocol
 from tests.unit.ot2_joined import Joined, joined
 
 from lab2mqtt.core.errors import Refused, Unreachable
-from lab2mqtt.drivers.ot2_errors import CommandFailed, NotFound, RobotFault
-from lab2mqtt.drivers.ot2_runs import StillRunning
+from lab2mqtt.drivers.ot2.errors import CommandFailed, NotFound, RobotFault
+from lab2mqtt.drivers.ot2.runs import StillRunning
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ class TestCommands:
 
     async def test_longer_than_one_question(self, lab: Joined, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is looked at until it is done."""
-        monkeypatch.setattr("lab2mqtt.drivers.ot2_runs._SLICE", 0.01)
+        monkeypatch.setattr("lab2mqtt.drivers.ot2.runs._SLICE", 0.01)
         run, _ = await lab.runs.create()
         assert await lab.runs.command(run.run_id, "waitForDuration", {"seconds": 40}, 5) == {}
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from lab2mqtt.core.errors import Garbled, Refused
-from lab2mqtt.drivers.ot2_deck import Deck
-from lab2mqtt.drivers.ot2_deck_checks import Pipette, Reported
-from lab2mqtt.drivers.ot2_deck_settings import DeckSettings, Layout
-from lab2mqtt.drivers.ot2_labware import TRASH, Place
-from lab2mqtt.drivers.ot2_steps import Plan, Step, mixing, read_steps
+from lab2mqtt.drivers.ot2.deck import Deck
+from lab2mqtt.drivers.ot2.deck_checks import Pipette, Reported
+from lab2mqtt.drivers.ot2.deck_settings import DeckSettings, Layout
+from lab2mqtt.drivers.ot2.labware import TRASH, Place
+from lab2mqtt.drivers.ot2.steps import Plan, Step, mixing, read_steps
 from lab2mqtt.simulators.ot2.cell_engine import CellEngine
 from lab2mqtt.simulators.ot2.engine import Upload
 

@@ -10,10 +10,10 @@ from tests.broker.brokers import Amqtt
 from tests.unit.ot2_bench import VALUES, Bench, bench
 
 from lab2mqtt.core.errors import Unreachable
-from lab2mqtt.drivers.ot2_errors import Off, Silent, Starting
-from lab2mqtt.drivers.ot2_http import Owner, RobotServer
-from lab2mqtt.drivers.ot2_runs import Runs
-from lab2mqtt.drivers.ot2_watch import Door, Seen, Watch
+from lab2mqtt.drivers.ot2.errors import Off, Silent, Starting
+from lab2mqtt.drivers.ot2.http import Owner, RobotServer
+from lab2mqtt.drivers.ot2.runs import Runs
+from lab2mqtt.drivers.ot2.watch import Door, Seen, Watch
 
 WITHIN = 10.0  # s
 MODULES = ("temperature", "magnetic", "heater_shaker", "thermocycler")

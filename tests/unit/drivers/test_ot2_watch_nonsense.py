@@ -7,9 +7,9 @@ import contextlib
 from aiohttp import web
 import pytest
 
-from lab2mqtt.drivers.ot2_http import RobotServer
-from lab2mqtt.drivers.ot2_runs import Runs
-from lab2mqtt.drivers.ot2_watch import Watch
+from lab2mqtt.drivers.ot2.http import RobotServer
+from lab2mqtt.drivers.ot2.runs import Runs
+from lab2mqtt.drivers.ot2.watch import Watch
 
 
 class Strange:

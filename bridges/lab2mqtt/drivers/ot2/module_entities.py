@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from lab2mqtt.core.entities import BinarySensor, Button, Entity, Number, Sensor
-from lab2mqtt.drivers.ot2_snapshot import Snapshot
+from lab2mqtt.drivers.ot2.snapshot import Snapshot
 
 _TEMPERATURE: Final = "temperature"
 _MAGNETIC: Final = "magnetic"

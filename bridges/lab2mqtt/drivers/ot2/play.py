@@ -1,7 +1,7 @@
 """Plays protocols on one robot, one at a time.
 
 A run outlives the task that began it: a stop leaves it paused, a bridge that is restarted finds it again. So
-the deck keeps it reserved until its end was seen, see ``ot2_accounts``.
+the deck keeps it reserved until its end was seen, see ``accounts``.
 """
 
 import asyncio
@@ -12,19 +12,19 @@ from typing import Any, Final
 
 from lab2mqtt.core.errors import Cancelled, Ended, Fault, LabError, Refused, Unreachable
 from lab2mqtt.core.run import Run
-from lab2mqtt.drivers.ot2_accounts import Accounts
-from lab2mqtt.drivers.ot2_answers import PAUSED, Analysis, RunState
-from lab2mqtt.drivers.ot2_current import Current, Wanted
-from lab2mqtt.drivers.ot2_deck import Deck
-from lab2mqtt.drivers.ot2_deck_checks import Pipette, Reported
-from lab2mqtt.drivers.ot2_errors import RobotFault
-from lab2mqtt.drivers.ot2_http import RobotServer
-from lab2mqtt.drivers.ot2_protocols import Protocols
-from lab2mqtt.drivers.ot2_runs import Runs, maintained
-from lab2mqtt.drivers.ot2_snapshot import Playing
-from lab2mqtt.drivers.ot2_steps import Plan, read_steps
-from lab2mqtt.drivers.ot2_watch import Watch
-from lab2mqtt.drivers.ot2_words import Words
+from lab2mqtt.drivers.ot2.accounts import Accounts
+from lab2mqtt.drivers.ot2.answers import PAUSED, Analysis, RunState
+from lab2mqtt.drivers.ot2.current import Current, Wanted
+from lab2mqtt.drivers.ot2.deck import Deck
+from lab2mqtt.drivers.ot2.deck_checks import Pipette, Reported
+from lab2mqtt.drivers.ot2.errors import RobotFault
+from lab2mqtt.drivers.ot2.http import RobotServer
+from lab2mqtt.drivers.ot2.protocols import Protocols
+from lab2mqtt.drivers.ot2.runs import Runs, maintained
+from lab2mqtt.drivers.ot2.snapshot import Playing
+from lab2mqtt.drivers.ot2.steps import Plan, read_steps
+from lab2mqtt.drivers.ot2.watch import Watch
+from lab2mqtt.drivers.ot2.words import Words
 
 _LOOK: Final = 0.5  # s between two looks at a run of ours
 _OBEY: Final = 0.1  # s between two looks at whether somebody wants it to pause

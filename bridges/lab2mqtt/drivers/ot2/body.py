@@ -7,11 +7,11 @@ from typing import Annotated, Final, Literal
 from lab2mqtt.core.entities import Picture
 from lab2mqtt.core.errors import LabError, Refused
 from lab2mqtt.core.parameters import Range, Unit
-from lab2mqtt.drivers.ot2_deck import Deck
-from lab2mqtt.drivers.ot2_http import RobotServer
-from lab2mqtt.drivers.ot2_play import Player
-from lab2mqtt.drivers.ot2_runs import Runs, maintained
-from lab2mqtt.drivers.ot2_watch import Watch
+from lab2mqtt.drivers.ot2.deck import Deck
+from lab2mqtt.drivers.ot2.http import RobotServer
+from lab2mqtt.drivers.ot2.play import Player
+from lab2mqtt.drivers.ot2.runs import Runs, maintained
+from lab2mqtt.drivers.ot2.watch import Watch
 
 _ASK: Final = 30.0  # s for one command
 

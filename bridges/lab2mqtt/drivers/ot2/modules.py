@@ -9,8 +9,8 @@ from typing import Annotated, Final
 from lab2mqtt.core.device import Task
 from lab2mqtt.core.errors import Refused
 from lab2mqtt.core.parameters import Range, Text, Unit
-from lab2mqtt.drivers.ot2_runs import Runs
-from lab2mqtt.drivers.ot2_snapshot import Module
+from lab2mqtt.drivers.ot2.runs import Runs
+from lab2mqtt.drivers.ot2.snapshot import Module
 
 NAMES: Final = {
     "temperature": "temperature module",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from lab2mqtt.core.errors import Garbled, Refused
-from lab2mqtt.drivers.ot2_answers import field
-from lab2mqtt.drivers.ot2_deck_settings import Layout
-from lab2mqtt.drivers.ot2_labware import TRASH, Place
+from lab2mqtt.drivers.ot2.answers import field
+from lab2mqtt.drivers.ot2.deck_settings import Layout
+from lab2mqtt.drivers.ot2.labware import TRASH, Place
 
 Kind = Literal["pick_up", "aspirate", "dispense", "blow_out", "drop", "move"]
 KINDS: Final = get_args(Kind)

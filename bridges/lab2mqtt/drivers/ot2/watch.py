@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from lab2mqtt.core.errors import Fault, Garbled, LabError, Misconfigured, Unreachable
-from lab2mqtt.drivers.ot2_answers import Health, RunState, Step, field
-from lab2mqtt.drivers.ot2_errors import NotFound, Silent, StartFailed
-from lab2mqtt.drivers.ot2_hints import Hints
-from lab2mqtt.drivers.ot2_http import Owner, RobotServer
-from lab2mqtt.drivers.ot2_runs import Runs
-from lab2mqtt.drivers.ot2_snapshot import Module
+from lab2mqtt.drivers.ot2.answers import Health, RunState, Step, field
+from lab2mqtt.drivers.ot2.errors import NotFound, Silent, StartFailed
+from lab2mqtt.drivers.ot2.hints import Hints
+from lab2mqtt.drivers.ot2.http import Owner, RobotServer
+from lab2mqtt.drivers.ot2.runs import Runs
+from lab2mqtt.drivers.ot2.snapshot import Module
 
 # Seconds between two looks. Nothing but runs, maintenance and marks is hinted at.
 _EVERY: Final = {

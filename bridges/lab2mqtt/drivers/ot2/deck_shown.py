@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from lab2mqtt.drivers.ot2_deck_settings import Layout
-from lab2mqtt.drivers.ot2_deck_state import DeckState, Tip
-from lab2mqtt.drivers.ot2_labware import Place
+from lab2mqtt.drivers.ot2.deck_settings import Layout
+from lab2mqtt.drivers.ot2.deck_state import DeckState, Tip
+from lab2mqtt.drivers.ot2.labware import Place
 
 
 def shown(state: DeckState, layout: Layout) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import json
 from lab2mqtt import wire
 from lab2mqtt.core.dialect import Order, Topics, Unreadable
 from lab2mqtt.core.words import show
-from lab2mqtt.drivers.ot2_settings import Ot2Settings
+from lab2mqtt.drivers.ot2.settings import Ot2Settings
 
 LONGEST = 4096  # bytes; its messages have 150
 LONGEST_ID = 128  # characters

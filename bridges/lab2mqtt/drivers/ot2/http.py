@@ -1,7 +1,7 @@
 """A client of the robot server of an Opentrons OT-2: every status, body and silence of it understood.
 
-Nothing runs on the robot; this speaks its own HTTP API, port 31950. Protocols are in ``ot2_protocols``, runs
-and commands in ``ot2_runs``.
+Nothing runs on the robot; this speaks its own HTTP API, port 31950. Protocols are in ``protocols``, runs
+and commands in ``runs``.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple, Self
 import aiohttp
 
 from lab2mqtt.core.errors import Fault, Garbled, Misconfigured, Unreachable
-from lab2mqtt.drivers.ot2_answers import Health, field
-from lab2mqtt.drivers.ot2_errors import NotFound, Off, Silent, error_for
+from lab2mqtt.drivers.ot2.answers import Health, field
+from lab2mqtt.drivers.ot2.errors import NotFound, Off, Silent, error_for
 
 PORT: Final = 31950
 OLDEST: Final = 2  # of the HTTP API, which we speak

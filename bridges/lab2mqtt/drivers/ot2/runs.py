@@ -11,10 +11,10 @@ import time
 from typing import Any, Final
 
 from lab2mqtt.core.errors import Fault, Garbled, Refused, Unreachable
-from lab2mqtt.drivers.ot2_answers import Analysis, RunState, Step, field
-from lab2mqtt.drivers.ot2_errors import CommandFailed, NotFound, RobotFault
-from lab2mqtt.drivers.ot2_http import RobotServer
-from lab2mqtt.drivers.ot2_protocols import Protocols
+from lab2mqtt.drivers.ot2.answers import Analysis, RunState, Step, field
+from lab2mqtt.drivers.ot2.errors import CommandFailed, NotFound, RobotFault
+from lab2mqtt.drivers.ot2.http import RobotServer
+from lab2mqtt.drivers.ot2.protocols import Protocols
 
 _ACTIONS: Final = ("play", "pause", "stop")
 _CREATE = 60.0  # s

@@ -23,15 +23,15 @@ from lab2mqtt.core.entities import AnyEntity, Sensor
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.core.parameters import Parameter, Schema, Setting
 from lab2mqtt.core.words import near, show
-from lab2mqtt.drivers import ot2_module_entities, ot2_modules
-from lab2mqtt.drivers.ot2_deck_settings import Layout
-from lab2mqtt.drivers.ot2_form import form
-from lab2mqtt.drivers.ot2_labware import Labware
-from lab2mqtt.drivers.ot2_protocol_file import ProtocolFile, read_protocols
-from lab2mqtt.drivers.ot2_settings import Ot2Settings
-from lab2mqtt.drivers.ot2_snapshot import Snapshot
+from lab2mqtt.drivers.ot2 import module_entities, modules
+from lab2mqtt.drivers.ot2.deck_settings import Layout
+from lab2mqtt.drivers.ot2.form import form
+from lab2mqtt.drivers.ot2.labware import Labware
+from lab2mqtt.drivers.ot2.protocol_file import ProtocolFile, read_protocols
+from lab2mqtt.drivers.ot2.settings import Ot2Settings
+from lab2mqtt.drivers.ot2.snapshot import Snapshot
 
-COLOUR: Final = Path(__file__).parents[1] / "cells" / "colour"
+COLOUR: Final = Path(__file__).parents[2] / "cells" / "colour"
 TIMEOUT: Final = Setting("task_timeout")
 IDS: Final = (
     Parameter(
@@ -176,7 +176,7 @@ def grow(settings: Ot2Settings) -> Growth:
         tasks.append(_mix_colors(mix))
     if settings.color_sensor:
         tasks.append(_read_color(settings.color_sensor))
-    return Growth((*entities, *ot2_module_entities.ENTITIES), (*tasks, *ot2_modules.TASKS))
+    return Growth((*entities, *module_entities.ENTITIES), (*tasks, *modules.TASKS))
 
 
 # Reading the folder.

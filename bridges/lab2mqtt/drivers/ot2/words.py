@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from lab2mqtt.drivers.ot2_steps import slots_of
+from lab2mqtt.drivers.ot2.steps import slots_of
 
 _MOVING: Final[Mapping[str, str]] = {
     "pickUpTip": "picks up {place}",

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from lab2mqtt.core.errors import Fault
-from lab2mqtt.drivers.ot2_deck_settings import Layout
-from lab2mqtt.drivers.ot2_deck_state import UNKNOWN_HAND, DeckState, Hand, Reserved, Sensor, Tip, Well
-from lab2mqtt.drivers.ot2_labware import Place
-from lab2mqtt.drivers.ot2_steps import KINDS, Step
+from lab2mqtt.drivers.ot2.deck_settings import Layout
+from lab2mqtt.drivers.ot2.deck_state import UNKNOWN_HAND, DeckState, Hand, Reserved, Sensor, Tip, Well
+from lab2mqtt.drivers.ot2.labware import Place
+from lab2mqtt.drivers.ot2.steps import KINDS, Step
 from lab2mqtt.whole_file import write_whole
 
 _VERSION = 1

@@ -1,6 +1,6 @@
 """Reads protocols in a process of its own, without the robot and without ``opentrons``.
 
-``ot2_protocol_file`` runs it as a script on the bare standard library. What a protocol does while it is read,
+``protocol_file`` runs it as a script on the bare standard library. What a protocol does while it is read,
 and be it for ever, happens here and not in the bridge. The rules are those of ``opentrons`` 9.0, which a test
 compares; not a number is refused too, because no JSON holds it, and so is a truth value for a whole number.
 

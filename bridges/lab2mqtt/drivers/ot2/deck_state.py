@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import math
 from typing import Final, Literal
 
-from lab2mqtt.drivers.ot2_deck_settings import Layout
-from lab2mqtt.drivers.ot2_labware import Place
-from lab2mqtt.drivers.ot2_steps import Step
+from lab2mqtt.drivers.ot2.deck_settings import Layout
+from lab2mqtt.drivers.ot2.labware import Place
+from lab2mqtt.drivers.ot2.steps import Step
 
 Sensor = Literal["parked", "held", "unknown"]
 EXPERIMENTS: Final = 4000  # ids that are remembered; the oldest is forgotten first

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import time
 from typing import Any
 
-from lab2mqtt.drivers.ot2_answers import RunState, Step as Where
-from lab2mqtt.drivers.ot2_snapshot import Playing
-from lab2mqtt.drivers.ot2_words import PAUSES, Words
+from lab2mqtt.drivers.ot2.answers import RunState, Step as Where
+from lab2mqtt.drivers.ot2.snapshot import Playing
+from lab2mqtt.drivers.ot2.words import PAUSES, Words
 
 
 @dataclass(frozen=True)

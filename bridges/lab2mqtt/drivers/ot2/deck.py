@@ -17,13 +17,13 @@ from typing import Any
 
 from lab2mqtt.core.errors import Refused
 from lab2mqtt.core.words import near
-from lab2mqtt.drivers import ot2_deck_checks as checks, ot2_deck_file
-from lab2mqtt.drivers.ot2_deck_checks import Reported
-from lab2mqtt.drivers.ot2_deck_settings import DeckSettings, Layout
-from lab2mqtt.drivers.ot2_deck_shown import shown
-from lab2mqtt.drivers.ot2_deck_state import EMPTY, NEW, OUT, DeckState, Reserved, Well, apply, break_off
-from lab2mqtt.drivers.ot2_labware import Labware, Place
-from lab2mqtt.drivers.ot2_steps import Plan, Step, measuring, mixing
+from lab2mqtt.drivers.ot2 import deck_checks as checks, deck_file
+from lab2mqtt.drivers.ot2.deck_checks import Reported
+from lab2mqtt.drivers.ot2.deck_settings import DeckSettings, Layout
+from lab2mqtt.drivers.ot2.deck_shown import shown
+from lab2mqtt.drivers.ot2.deck_state import EMPTY, NEW, OUT, DeckState, Reserved, Well, apply, break_off
+from lab2mqtt.drivers.ot2.labware import Labware, Place
+from lab2mqtt.drivers.ot2.steps import Plan, Step, measuring, mixing
 
 
 class Deck:
@@ -317,7 +317,7 @@ class Deck:
             return [fault.text for fault in checks.readiness_faults(self._state, self.layout)]
 
     def shown(self) -> dict[str, Any]:
-        """Everything for the entities, see ``ot2_deck_shown``, and ``problem``."""
+        """Everything for the entities, see ``deck_shown``, and ``problem``."""
         with self._lock:
             return shown(self._state, self.layout) | {"problem": self.problem}
 
@@ -325,7 +325,7 @@ class Deck:
 
     def _load(self, file: Path) -> None:
         try:
-            self._state = ot2_deck_file.load(file, self.layout)
+            self._state = deck_file.load(file, self.layout)
         except FileNotFoundError:
             if self._state.experiments is None:
                 self.problem = "nothing is known of the deck yet: reset tips, plate, vials and sensor"
@@ -334,7 +334,7 @@ class Deck:
             self.problem = f"what is known of the deck cannot be read: {error}"
         except ValueError as error:
             self._state = DeckState()
-            aside = ot2_deck_file.set_aside(file)
+            aside = deck_file.set_aside(file)
             kept = f"; the file is kept as {aside}" if aside else ""
             self.problem = (
                 f"what was known of the deck is lost ({error}){kept}: reset tips, plate, vials and sensor"
@@ -377,7 +377,7 @@ class Deck:
     def _keep(self, after: DeckState) -> None:
         """Write it, then believe it."""
         if self._file:
-            ot2_deck_file.save(self._file, after, self.layout)
+            deck_file.save(self._file, after, self.layout)
         self._state = after
         if self.problem and self._sure(after) and not after.hand and after.experiments is not None:
             wells = [*self.layout.places(self.layout.settings.plate), *self.layout.sources]

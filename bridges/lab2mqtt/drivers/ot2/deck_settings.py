@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from lab2mqtt.core.errors import Misconfigured, Refused
 from lab2mqtt.core.parameters import Choices, Range, Schema, Text, Unit, parameters_of
 from lab2mqtt.core.words import near, show
-from lab2mqtt.drivers.ot2_labware import Labware, Place, known
+from lab2mqtt.drivers.ot2.labware import Labware, Place, known
 
 # µL that each can take, of https://docs.opentrons.com; the robot tells the same and goes first.
 PIPETTES: Final[Mapping[str, tuple[float, float]]] = {

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from lab2mqtt.core.parameters import Range, Text, Unit
-from lab2mqtt.drivers.ot2_deck_settings import DeckSettings
+from lab2mqtt.drivers.ot2.deck_settings import DeckSettings
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import math
 from typing import Final
 
 from lab2mqtt.core.errors import Refused
-from lab2mqtt.drivers.ot2_deck_settings import PIPETTES, Layout
-from lab2mqtt.drivers.ot2_deck_state import DeckState, apply
-from lab2mqtt.drivers.ot2_labware import TRASH, Place
-from lab2mqtt.drivers.ot2_steps import Plan, Step
+from lab2mqtt.drivers.ot2.deck_settings import PIPETTES, Layout
+from lab2mqtt.drivers.ot2.deck_state import DeckState, apply
+from lab2mqtt.drivers.ot2.labware import TRASH, Place
+from lab2mqtt.drivers.ot2.steps import Plan, Step
 
 _FUZZ: Final = 1e-6  # µL, by which a sum of floating point numbers may be wrong
 

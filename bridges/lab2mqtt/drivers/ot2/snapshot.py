@@ -94,7 +94,7 @@ class Snapshot:
         latest: The software that is called the latest, where the settings say so.
         firmware: Of the motor controller.
         calibration: Of the deck: ``OK``, ``IDENTITY``, ….
-        deck: Tips, wells, vials and the sensor, see ``ot2_deck_shown``.
+        deck: Tips, wells, vials and the sensor, see ``deck_shown``.
         forms: What is filled in, by task and parameter.
         picture: Of the deck, the last that was taken.
     """

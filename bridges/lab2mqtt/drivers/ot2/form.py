@@ -9,7 +9,7 @@ from dataclasses import replace
 from lab2mqtt.core.device import Growth, Task
 from lab2mqtt.core.entities import AnyEntity, Button, Number, Select, Switch
 from lab2mqtt.core.parameters import Parameter, Setting
-from lab2mqtt.drivers.ot2_snapshot import Snapshot
+from lab2mqtt.drivers.ot2.snapshot import Snapshot
 
 FILL_IN = "fill_in_"
 AS_FILLED_IN = "_as_filled_in"

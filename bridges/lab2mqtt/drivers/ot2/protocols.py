@@ -11,9 +11,9 @@ from typing import Any, Final
 import aiohttp
 
 from lab2mqtt.core.errors import Refused
-from lab2mqtt.drivers.ot2_answers import Analysis, field
-from lab2mqtt.drivers.ot2_errors import Silent
-from lab2mqtt.drivers.ot2_http import Answer, RobotServer
+from lab2mqtt.drivers.ot2.answers import Analysis, field
+from lab2mqtt.drivers.ot2.errors import Silent
+from lab2mqtt.drivers.ot2.http import Answer, RobotServer
 
 _UPLOAD = 60.0  # s
 _LONGEST = 300  # characters of one reason

@@ -3,8 +3,8 @@
 from typing import Annotated
 
 from lab2mqtt.core.parameters import Range, Text, Unit
-from lab2mqtt.drivers.ot2_deck import Deck
-from lab2mqtt.drivers.ot2_settings import Ot2Settings
+from lab2mqtt.drivers.ot2.deck import Deck
+from lab2mqtt.drivers.ot2.settings import Ot2Settings
 
 Slot = Annotated[str, Text(2)]
 Well = Annotated[str, Text(4)]

@@ -8,10 +8,10 @@ from lab2mqtt.core.errors import Refused
 from lab2mqtt.core.parameters import Schema, Text
 from lab2mqtt.core.run import Run
 from lab2mqtt.core.words import near
-from lab2mqtt.drivers.ot2_cell import Cell, Protocol
-from lab2mqtt.drivers.ot2_current import Wanted
-from lab2mqtt.drivers.ot2_play import Player
-from lab2mqtt.drivers.ot2_protocols import Protocols
+from lab2mqtt.drivers.ot2.cell import Cell, Protocol
+from lab2mqtt.drivers.ot2.current import Wanted
+from lab2mqtt.drivers.ot2.play import Player
+from lab2mqtt.drivers.ot2.protocols import Protocols
 
 
 class ProtocolTasks:

@@ -12,24 +12,24 @@ from lab2mqtt.core.errors import LabError, Refused
 from lab2mqtt.core.lab import Neighbours
 from lab2mqtt.core.parameters import Range, Unit
 from lab2mqtt.core.run import Run
-from lab2mqtt.drivers.ot2_address import locate
-from lab2mqtt.drivers.ot2_body import BodyTasks
-from lab2mqtt.drivers.ot2_cell import Cell
-from lab2mqtt.drivers.ot2_colours import paints
-from lab2mqtt.drivers.ot2_current import Wanted
-from lab2mqtt.drivers.ot2_deck import Deck
-from lab2mqtt.drivers.ot2_deck_settings import PIPETTES
-from lab2mqtt.drivers.ot2_deck_tasks import DeckTasks
-from lab2mqtt.drivers.ot2_form import AS_FILLED_IN, FILL_IN
-from lab2mqtt.drivers.ot2_http import RobotServer
-from lab2mqtt.drivers.ot2_modules import ModuleTasks
-from lab2mqtt.drivers.ot2_play import Player
-from lab2mqtt.drivers.ot2_protocol_tasks import ProtocolTasks, checked
-from lab2mqtt.drivers.ot2_protocols import Protocols
-from lab2mqtt.drivers.ot2_runs import Runs
-from lab2mqtt.drivers.ot2_settings import Ot2Settings
-from lab2mqtt.drivers.ot2_snapshot import Module, Snapshot
-from lab2mqtt.drivers.ot2_watch import Watch
+from lab2mqtt.drivers.ot2.address import locate
+from lab2mqtt.drivers.ot2.body import BodyTasks
+from lab2mqtt.drivers.ot2.cell import Cell
+from lab2mqtt.drivers.ot2.colours import paints
+from lab2mqtt.drivers.ot2.current import Wanted
+from lab2mqtt.drivers.ot2.deck import Deck
+from lab2mqtt.drivers.ot2.deck_settings import PIPETTES
+from lab2mqtt.drivers.ot2.deck_tasks import DeckTasks
+from lab2mqtt.drivers.ot2.form import AS_FILLED_IN, FILL_IN
+from lab2mqtt.drivers.ot2.http import RobotServer
+from lab2mqtt.drivers.ot2.modules import ModuleTasks
+from lab2mqtt.drivers.ot2.play import Player
+from lab2mqtt.drivers.ot2.protocol_tasks import ProtocolTasks, checked
+from lab2mqtt.drivers.ot2.protocols import Protocols
+from lab2mqtt.drivers.ot2.runs import Runs
+from lab2mqtt.drivers.ot2.settings import Ot2Settings
+from lab2mqtt.drivers.ot2.snapshot import Module, Snapshot
+from lab2mqtt.drivers.ot2.watch import Watch
 
 __all__ = ["Ot2", "Ot2Settings", "Snapshot"]
 

@@ -5,8 +5,8 @@ import re
 from typing import Final
 
 from lab2mqtt.core.errors import LabError, Misconfigured, Unreachable
-from lab2mqtt.drivers import ot2_discovery
-from lab2mqtt.drivers.ot2_http import PORT, RobotServer
+from lab2mqtt.drivers.ot2 import discovery
+from lab2mqtt.drivers.ot2.http import PORT, RobotServer
 
 _ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?")
 
@@ -42,7 +42,7 @@ def _read(address: str) -> tuple[str, int]:
 
 
 async def _find(serial: str) -> tuple[str, int]:
-    heard = await ot2_discovery.find()
+    heard = await discovery.find()
     if not serial and len(heard) > 1:
         names = ", ".join(f"{robot.name} at {robot.address}" for robot in heard)
         raise Misconfigured(f"several robots are there ({names}): set the address or the serial of one")

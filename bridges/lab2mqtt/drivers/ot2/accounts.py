@@ -7,13 +7,13 @@ import logging
 from typing import Any, Final
 
 from lab2mqtt.core.errors import LabError, Unreachable
-from lab2mqtt.drivers.ot2_answers import PAUSED, RunState
-from lab2mqtt.drivers.ot2_current import Current
-from lab2mqtt.drivers.ot2_deck import Deck
-from lab2mqtt.drivers.ot2_errors import NotFound, RobotFault
-from lab2mqtt.drivers.ot2_runs import Runs
-from lab2mqtt.drivers.ot2_snapshot import Outcome
-from lab2mqtt.drivers.ot2_steps import read_steps
+from lab2mqtt.drivers.ot2.answers import PAUSED, RunState
+from lab2mqtt.drivers.ot2.current import Current
+from lab2mqtt.drivers.ot2.deck import Deck
+from lab2mqtt.drivers.ot2.errors import NotFound, RobotFault
+from lab2mqtt.drivers.ot2.runs import Runs
+from lab2mqtt.drivers.ot2.snapshot import Outcome
+from lab2mqtt.drivers.ot2.steps import read_steps
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.core.parameters import Parameter
 
 WITHIN = 10.0  # s for all files together
-_PROCESS: Final = Path(__file__).with_name("ot2_protocol_process.py")
+_PROCESS: Final = Path(__file__).with_name("protocol_process.py")
 _TYPES: Final = {"int": "integer", "float": "number", "str": "string", "bool": "boolean"}
 
 
