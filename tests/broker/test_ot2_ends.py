@@ -66,7 +66,7 @@ def test_a_run_that_was_stopped_is_ended(wet: WetBench) -> None:
     assert stop["confirmed"] is True
     assert "smoke" in wet.result(running)["error"]
     told = wet.done("reset_emergency_stop")
-    assert "`stop` ends the run: the robot homes, and drops the tip" in told["look_at"]
+    assert "`stop` ends it: the robot homes, and drops the tip" in told["look_at"]
     assert wet.truth()["trash"] == []
     held = [tip["place"] for tip in wet.truth()["tips"].values()]
     assert wet.done("stop")["status"] == "stopped"
