@@ -186,6 +186,16 @@ async def test_a_broker_that_went_away(bench: Bench, lab: Lab, monkeypatch: pyte
     await asyncio.wait_for(works(), 15)
 
 
+async def test_a_link_that_does_not_settle_is_made_anew(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on amqtt, which may take a part of a subscription only; a slow broker has more time then."""
+    monkeypatch.setattr(client_lab, "SETTLED_WITHIN", 0.0)
+    async with Lab(_url(bench), base=bench.base) as lab:
+        assert lab._connection.reconnects == 1
+        assert await lab[DEVICE].get_position()
+
+
 async def test_watching_tells_everything(bench: Bench, lab: Lab) -> None:
     """Who, what kind, and the message, in order."""
     told: list[tuple[str, str]] = []

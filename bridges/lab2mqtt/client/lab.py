@@ -19,6 +19,8 @@ from lab2mqtt.runtime.mqtt import BrokerError, Connection, Message
 
 CONNECT_WITHIN = 10.0  # s
 ONCE_MORE = 1.0  # s, for a broker that did not take us at once
+# s until a link is made anew: amqtt now and then takes a part of a subscription, and says that it has all.
+SETTLED_WITHIN = 3.0
 PATIENCE = 5.0  # s beyond a task's own time until a missing answer is an error
 _LOOK = 1.0  # s between two looks at a call that waits for others
 WATCHED = 10_000  # messages that wait for one who watches
@@ -82,6 +84,7 @@ class Lab:
         self._listeners: list[Listener] = []
         self._marker = uuid.uuid4().hex
         self._returned = asyncio.Event()
+        self._doubted = False  # whether the last link did not settle
         self._kept: set[str] = set()
         self._stop_topic = wire.emergency_stop_topic(base)
         # Our own message tells when all that is retained has come in; nobody is called like this.
@@ -103,7 +106,7 @@ class Lab:
         if not self._connection.up and not self._connect_within:
             # amqtt drops who comes in the moment in which somebody else subscribes.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(ONCE_MORE):
+                async with asyncio.timeout(PATIENCE if self._doubted else ONCE_MORE):
                     await self._connection.wait_up()
         if not self._connection.up:
             await self.__aexit__(None, None, None)
@@ -275,11 +278,17 @@ class Lab:
         kinds = ("description", "status", "state", "progress", "result", "event")
         topics = [wire.device_topic(self.base, "+", kind) for kind in kinds]
         topics += [wire.bridge_topic(self.base, "+", "status"), self._stop_topic, self._marker_topic]
-        await connection.listen([(topic, 1) for topic in topics])
-        connection.publish(self._marker_topic, self._marker)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
-                await self._returned.wait()
+        try:
+            async with asyncio.timeout(None if self._doubted else SETTLED_WITHIN):
+                await connection.listen([(topic, 1) for topic in topics])
+                connection.publish(self._marker_topic, self._marker)
+                async with asyncio.timeout(PATIENCE):
+                    await self._returned.wait()
+        except TimeoutError:
+            if not self._doubted:
+                self._doubted = True
+                raise BrokerError("it does not say all that was subscribed to") from None
+        self._doubted = False
         self._returned.set()
 
     def _message(self, message: Message) -> None:
