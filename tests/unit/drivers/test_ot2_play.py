@@ -266,10 +266,15 @@ class TestEnded:
     async def test_cancelled(self) -> None:
         """The robot homes, and drops the tip; what was touched is not known."""
         async with driven(SLOW) as there:
+            await there.driver._watch.stop()  # it would look a little later
             doing = there.start("mix_color", **MIX)
             await there.does("aspirate", 2)
             await doing.end(Cancelled("cancelled"))
-            await there.shows(lambda now: now.run is None and now.last)
+            ending = (await there.now()).run
+            assert ending  # shown, and shown as ours, until the robot has put everything away
+            assert ending.ours
+            await there.shows(lambda now: now.run is None)
+            assert (await there.now()).last
             assert there.bench.truth["trash"] == ["9/B2"]
             assert there.well("B2")["used"] is None or there.well("B2")["volume"] == 100.0
             now = await there.now()

@@ -26,6 +26,7 @@ class Accounts:
     Attributes:
         current: The run that a task follows.
         left: The run that is paused and that no task follows.
+        unfollowed: The reserved run that no task follows, as it was seen last; it may be ending.
         last: How the last one ended.
     """
 
@@ -38,6 +39,7 @@ class Accounts:
         """
         self.current: Current | None = None
         self.left: Current | None = None
+        self.unfollowed: RunState | None = None
         self.last: Outcome | None = None
         self._runs, self._deck = runs, deck
         self._before: Current | None = None  # the last that was followed
@@ -50,10 +52,12 @@ class Accounts:
         if self._resting:
             self._resting.cancel()  # what was wanted of a run before
         self.current = self._before = now
-        self.left = None
+        self.left = self.unfollowed = None
 
     def let_go(self) -> None:
         """Note that its task has ended; what becomes of the run is found out in the background."""
+        if self.current and self._deck.reserved:
+            self.unfollowed = self.current.state
         self.current = None
         self.look()
 
@@ -81,7 +85,7 @@ class Accounts:
             task.cancel()
             await asyncio.wait([task])
         self._looking = self._resting = None
-        self.left = None
+        self.left = self.unfollowed = None
 
     def is_ours(self, state: RunState) -> bool:
         """Whether a run of the robot is one of ours."""
@@ -119,7 +123,7 @@ class Accounts:
                 else:
                     done = await self._done(state, len(reserved.steps))
                     await asyncio.to_thread(self._deck.interrupted, done)
-            self.left = None
+            self.left = self.unfollowed = None
         error = str(state.problem) if state.problem else None
         self.last = Outcome(state.run_id, task, state.status, error)
         if state.current:
@@ -133,7 +137,7 @@ class Accounts:
         """Wait for the end of the run that is reserved and that nobody follows, and settle it."""
         while (reserved := self._deck.reserved) and self.current is None:
             try:
-                state = await self._runs.state(reserved.run)
+                state = self.unfollowed = await self._runs.state(reserved.run)
                 if state.ended:
                     await self.settle(state, None)
                 elif state.status == "idle":  # it never began, and once it is gone it never will
@@ -141,11 +145,13 @@ class Accounts:
                     with contextlib.suppress(RobotFault):
                         await self._runs.delete(state.run_id)
                     await asyncio.to_thread(self._deck.released)
+                    self.unfollowed = None
                 elif state.status in PAUSED and self.left is None:
                     await self._find_left(state)
                 else:
                     await asyncio.sleep(_AGAIN)
             except NotFound:
+                self.unfollowed = None
                 await asyncio.to_thread(self._deck.interrupted, None)
                 self.last = Outcome(reserved.run, None, "failed", "the robot knows nothing of it any more")
             except Unreachable:

@@ -19,7 +19,7 @@ from lab2mqtt.drivers.ot2.deck import Deck
 from lab2mqtt.drivers.ot2.deck_checks import Pipette, Reported
 from lab2mqtt.drivers.ot2.errors import RobotFault
 from lab2mqtt.drivers.ot2.http import RobotServer
-from lab2mqtt.drivers.ot2.protocols import Protocols
+from lab2mqtt.drivers.ot2.protocols import Protocols, judged
 from lab2mqtt.drivers.ot2.runs import Runs, maintained
 from lab2mqtt.drivers.ot2.snapshot import Playing
 from lab2mqtt.drivers.ot2.steps import Plan, read_steps
@@ -63,7 +63,7 @@ class Player:
     def playing(self) -> Playing | None:
         """The run that the robot holds, whoever made it; None where there is none or it has ended."""
         ours = self.accounts.current or self.accounts.left
-        state = (ours and ours.state) or self._seen_run
+        state = (ours and ours.state) or self.accounts.unfollowed or self._seen_run
         if state is None or not (state.active or ours):
             return None
         if ours and ours.run_id == state.run_id:
@@ -234,9 +234,9 @@ class Player:
             Refused: The robot does not take it, or finds something wrong.
         """
         uploaded = await self._protocols.upload(files, values)
-        found = await self._protocols.analysis(uploaded.protocol_id, uploaded.analysis_id)
-        if uploaded.new and found.result == "ok":
-            return uploaded.protocol_id, found
+        if uploaded.new:  # its first analysis is with these values
+            found = await self._protocols.analysis(uploaded.protocol_id, uploaded.analysis_id)
+            return uploaded.protocol_id, judged(found)
         return uploaded.protocol_id, await self._protocols.checked(uploaded.protocol_id, values)
 
     def check_free(self) -> None:

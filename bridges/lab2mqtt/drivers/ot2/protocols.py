@@ -114,13 +114,7 @@ class Protocols:
         Raises:
             Refused: It is not; with the robot's reasons.
         """
-        found = await self.analyse(protocol_id, values)
-        if found.result == "ok":
-            return found
-        if found.result == "parameter-value-required":
-            raise Refused("the protocol needs a file as a parameter, which was not given")
-        reasons = "; ".join(_short(str(problem)) for problem in found.problems) or "no reason given"
-        raise Refused(f"the robot's analysis of the protocol failed: {reasons}")
+        return judged(await self.analyse(protocol_id, values))
 
     async def delete(self, protocol_id: str) -> None:
         """Forget one.
@@ -151,6 +145,20 @@ class Protocols:
                 await asyncio.sleep(next(looks, _LOOKS[-1]))
             else:
                 return answer
+
+
+def judged(found: Analysis) -> Analysis:
+    """The same analysis, where it is all right.
+
+    Raises:
+        Refused: It is not; with the robot's reasons.
+    """
+    if found.result == "ok":
+        return found
+    if found.result == "parameter-value-required":
+        raise Refused("the protocol needs a file as a parameter, which was not given")
+    reasons = "; ".join(_short(str(problem)) for problem in found.problems) or "no reason given"
+    raise Refused(f"the robot's analysis of the protocol failed: {reasons}")
 
 
 def _short(text: str) -> str:
