@@ -67,12 +67,8 @@ def another_bench(broker: Broker, tmp_path: Path) -> Iterator[Callable[[], Bench
 @pytest.fixture(scope="module")
 def shared_wet_bench(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WetBench]:
     """The wet bench of a module's tests on one broker."""
-    made = WetBench(broker, tmp_path_factory.mktemp("wet"))
-    try:
-        made.start()
+    with WetBench(broker, tmp_path_factory.mktemp("wet")) as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture

@@ -84,12 +84,8 @@ class Company(WetBench):
 @pytest.fixture(scope="module")
 def shared_bench(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     """The company of all tests on one broker."""
-    made = Company(broker, tmp_path_factory.mktemp("company"))
-    try:
-        made.start()
+    with Company(broker, tmp_path_factory.mktemp("company")) as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 import time
-from typing import Any
+from typing import Any, Self
 import uuid
 
 from tests.broker.brokers import Broker
@@ -30,6 +30,19 @@ class WetBench:
         self.bridge, self.robot = self.cell.bridge, self.cell.robot
         self.seen = Observer(broker.port, *FILTERS)
         self.began = 0.0  # of the test, in the robot's seconds
+
+    def __enter__(self) -> Self:
+        """Start it; returns once the robot can be used."""
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self.close()
 
     def start(self) -> None:
         """Start it; returns once the robot can be used."""

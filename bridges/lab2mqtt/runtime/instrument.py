@@ -57,6 +57,7 @@ class Instrument:
         self._on_open = on_open
         self._on_reading = on_reading
         self._clock = clock
+        self._has_parts = any(entity.part for entity in device.entities)
         self._often = False
         self._soon = asyncio.Event()
         self._one_reading = asyncio.Lock()
@@ -114,6 +115,7 @@ class Instrument:
     async def opened(self) -> None:
         """Take note that the driver is connected."""
         await self._on_open()
+        await self._ask_info()
         await self._measure()
         if self.problem:
             _LOGGER.info("%s answers again", self._name)
@@ -150,6 +152,10 @@ class Instrument:
         began = self._clock()
         self.snapshot = await self._within(READ_WITHIN, "read")
         self.measured_at = began
+        if self._has_parts:  # what else an instrument tells of itself does not change while it is open
+            await self._ask_info()
+
+    async def _ask_info(self) -> None:
         info = await self._within(READ_WITHIN, "info")
         if info != self.info:
             self.info = info

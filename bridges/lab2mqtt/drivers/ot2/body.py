@@ -63,7 +63,7 @@ class BodyTasks:
         """
         await self._server.set_lights(on=on)
         await self._watch.look()
-        return {"on": await self._server.lights()}
+        return {"on": self._watch.seen.lights}
 
     async def take_picture(self) -> dict[str, object]:
         """Take a picture of the deck, for the camera and the topic ``picture/camera``."""

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
-import logging
 from pathlib import Path
 import platform
 from typing import Annotated, Any, Final
@@ -33,9 +32,8 @@ from lab2mqtt.drivers.ot2.watch import Watch
 
 __all__ = ["Ot2", "Ot2Settings", "Snapshot"]
 
-_LOGGER = logging.getLogger(__name__)
-
 _ASK: Final = 30.0  # s for another device's answer
+_WARM: Final = 25.0  # °C
 _OWNER: Final = f"lab2mqtt on {platform.node()}"
 
 
@@ -85,10 +83,9 @@ class Ot2(BodyTasks, DeckTasks, ModuleTasks, ProtocolTasks):
             self.deck.begin_new()
         try:
             await self._watch.start(host)
-            await self._server.mark(_OWNER)
-            await self._watch.look()
             if self._watch.seen.lost:
                 raise self._watch.seen.lost
+            await self._server.mark(_OWNER)
         except LabError:
             await self.close()
             raise
@@ -327,9 +324,6 @@ class Ot2(BodyTasks, DeckTasks, ModuleTasks, ProtocolTasks):
         if self._neighbours is None:
             raise Refused(f"{device_id} cannot be asked: this robot is not part of a lab", "not_allowed")
         return await self._neighbours.call(device_id, task, parameters, _ASK)
-
-
-_WARM: Final = 25.0  # °C
 
 
 def _part(module: Module) -> dict[str, str]:
