@@ -1,0 +1,1 @@
+"""Devices called from scripts by name, as the older orchestration scripts did."""
