@@ -1,13 +1,13 @@
 """Install what tests need before they start, so that one sees it.
 
-``mosquitto``, ``opentrons``, or versions of the hub.
+``mosquitto``, ``micropython``, ``micropython32``, ``opentrons``, or versions of the hub.
 
 What cannot be had is told and left to the tests, which skip or fail for it.
 """
 
 import sys
 
-from lab2mqtt.hub import environments, mosquitto, opentrons_package
+from lab2mqtt.hub import environments, micropython, mosquitto, opentrons_package
 from lab2mqtt.hub.errors import HubError
 
 
@@ -16,12 +16,17 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
+PARTS = {
+    "mosquitto": mosquitto.find_or_unpack,
+    "micropython": micropython.find_or_unpack,
+    "micropython32": micropython.find_or_unpack_32,
+    "opentrons": opentrons_package.install,
+}
+
 for part in sys.argv[1:]:
     try:
-        if part == "mosquitto":
-            mosquitto.find_or_unpack(say)
-        elif part == "opentrons":
-            opentrons_package.install(say)
+        if part in PARTS:
+            PARTS[part](say)
         else:
             environments.install(part, say)
     except HubError as error:

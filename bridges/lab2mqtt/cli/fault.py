@@ -8,7 +8,7 @@ from typing import Any
 from lab2mqtt.cli import EXIT_USAGE
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.core.words import near
-from lab2mqtt.runtime import running_demo
+from lab2mqtt.runtime import running_demo, simulated
 from lab2mqtt.simulators.control import control
 
 _OFF = "off"
@@ -27,7 +27,7 @@ def fault(options: argparse.Namespace) -> int:
 
 def _asked(device: str, fault: str | None, words: list[str]) -> dict[str, Any]:
     demo = running_demo.find() or {"links": {}}
-    link = demo["links"].get(device, device)
+    link = demo["links"].get(device) or _link_of_board(device) or device
     try:
         known = control(link, help=True)
         if fault is None:
@@ -40,6 +40,11 @@ def _asked(device: str, fault: str | None, words: list[str]) -> dict[str, Any]:
         raise Misconfigured(f"no simulated device {device!r} runs here{hint}") from error
     except ValueError as error:
         raise Misconfigured(str(error)) from error
+
+
+def _link_of_board(device: str) -> str | None:
+    link = simulated.board_link(device)
+    return str(link) if link.with_name(f"{link.name}.control").is_socket() else None
 
 
 def _request(device: str, fault: str, words: list[str], known: dict[str, Any]) -> dict[str, Any]:

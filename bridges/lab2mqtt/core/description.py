@@ -43,11 +43,20 @@ class Instance:
 class BoundTask:
     """A task with its parameters, ready to be checked and called."""
 
-    def __init__(self, name: str, effect: str, description: str, parameters: tuple[Parameter, ...]) -> None:
+    def __init__(
+        self,
+        name: str,
+        effect: str,
+        description: str,
+        parameters: tuple[Parameter, ...],
+        *,
+        is_open: bool = False,
+    ) -> None:
         self.name = name
+        self.is_open = is_open
         self.effect = effect
         self.description = description
-        self.schema = Schema(parameters, name)
+        self.schema = Schema(parameters, name, is_open=is_open)
         self.timeout: float = 10.0
         self.method = ""
         self.link = ""
@@ -75,6 +84,8 @@ class BoundTask:
             "required": [name for name, parameter in parameters.items() if parameter.required],
             "timeout": self.timeout,
         }
+        if self.is_open:
+            told["open"] = True
         return told | ({"returns": self.returns} if self.returns else {})
 
 
@@ -100,7 +111,10 @@ def bind(device: Device[Any], driver: type, settings: object) -> dict[str, Bound
             one = BoundTask(task.name, task.effect, _summary(method), parameters_of(method, settings))
             one.returns = _returns(method)
         else:
-            one = BoundTask(task.name, task.effect, task.description, tuple(task.parameters))
+            parameters = tuple(task.parameters)
+            one = BoundTask(
+                task.name, task.effect, task.description, parameters, is_open=task.is_open
+            )
             one.returns, one.is_data = task.returns, True
         limit = task.timeout
         one.timeout = getattr(settings, limit.name) + MARGIN if isinstance(limit, Setting) else limit
@@ -146,6 +160,7 @@ def describe(
         "announced_by": instance.bridge,
         "area": instance.area,
         "simulated": instance.simulated,
+        "at_most_once": device.at_most_once,
         **info,
     }
     told = _filled(told)

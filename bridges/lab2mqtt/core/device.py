@@ -27,6 +27,7 @@ class Task:
         link: ``open`` makes the connection to the instrument, ``close`` ends it until it is opened again.
         parameters: Of a task that is data: the method serves several, and is called with the ``task``'s name
             and its ``arguments``. None reads them from the method.
+        is_open: Whether such a task also takes parameters that nobody has told of.
         description: What such a task does.
         returns: What such a task gives.
     """
@@ -38,6 +39,7 @@ class Task:
     homes: bool = False
     link: Literal["", "open", "close"] = ""
     parameters: Sequence[Parameter] | None = None
+    is_open: bool = False
     description: str = ""
     returns: str = ""
 
@@ -86,6 +88,7 @@ class Device(Generic[S]):
         events: Types of event that the driver itself reports.
         grows: ``module:function`` that takes the settings and gives the ``Growth`` that they bring.
         dialect: ``module:Class`` of a ``core.dialect.Dialect`` in which the device is commanded, too.
+        at_most_once: ``no`` of an instrument that may do twice what it was sent once; else it is left out.
     """
 
     model: str
@@ -110,6 +113,7 @@ class Device(Generic[S]):
     events: Sequence[str] = ()
     grows: str = ""
     dialect: str = ""
+    at_most_once: Literal["", "no"] = ""
 
     def __post_init__(self) -> None:
         """Refuse a declaration that contradicts itself."""

@@ -38,6 +38,10 @@ class Refused(LabError):
         self.error_code = error_code
 
 
+class CannotStop(LabError):
+    """The instrument has no way to be stopped from here; to try again is no use."""
+
+
 class NeighbourFailed(LabError):
     """Another device refused what it was asked for, or failed at it.
 

@@ -333,12 +333,13 @@ def _descriptions(docstring: str | None, section: str) -> dict[str, str]:
 class Schema:
     """The parameters of one task or the keys of one mapping, checked together."""
 
-    def __init__(self, parameters: Iterable[Parameter], owner: str) -> None:
+    def __init__(self, parameters: Iterable[Parameter], owner: str, *, is_open: bool = False) -> None:
         """Prepare the check.
 
         Args:
             parameters: What may be given.
             owner: What takes them, for the texts: ``activate_hotel``.
+            is_open: Whether more may be given, of which nothing is known.
         """
         self.parameters = {parameter.name: parameter for parameter in parameters}
         self._owner = owner
@@ -346,7 +347,8 @@ class Schema:
             {
                 (vol.Required if parameter.required else vol.Optional)(name): parameter.check
                 for name, parameter in self.parameters.items()
-            }
+            },
+            extra=vol.ALLOW_EXTRA if is_open else vol.PREVENT_EXTRA,
         )
 
     def problems(self, values: Mapping[str, object]) -> tuple[dict[str, object], dict[str, str]]:

@@ -71,18 +71,16 @@ def _components(description: Mapping[str, Any], part: str, base: str, node: str)
         wire.device_topic(base, device_id, kind) for kind in ("state", "command", "event")
     )
     topics = Topics(state, command, event, partial(wire.picture_topic, base, device_id))
-    bridge = {
-        "topic": wire.bridge_topic(base, description["bridge"], "status"),
-        "value_template": "{{ value_json.status }}",
-    }
-    reachable = {
-        "topic": wire.device_topic(base, device_id, "status"),
-        "value_template": "{{ value_json.status }}",
-    }
+    bridge = description.get("bridge")
+    # A device with a link of its own is there when it says so; no bridge keeps anything of it available.
+    through = [_online(wire.bridge_topic(base, bridge, "status"))] if bridge else []
+    reached = [*through, _online(wire.device_topic(base, device_id, "status"))]
     components: dict[str, dict[str, Any]] = {}
-    for key, entity in description["entities"].items():
-        if entity.get("part", "") != part:
+    for key, told in description["entities"].items():
+        if told.get("part", "") != part:
             continue
+        # The state of a device that is not ours may lack a key: the hub would log an error each time.
+        entity = told if bridge else {**told, "sure": False}
         platform = entity["platform"]
         object_id = f"{device_id}_{key}".replace("-", "_")
         component = {
@@ -92,7 +90,7 @@ def _components(description: Mapping[str, Any], part: str, base: str, node: str)
             "object_id": object_id,
             "default_entity_id": f"{platform}.{object_id}",
             "name": entity["name"],
-            "availability": [bridge] if entity.get("availability") == "bridge" else [bridge, reachable],
+            "availability": through if bridge and entity.get("availability") == "bridge" else reached,
             "availability_mode": "all",
         }
         names = {"icon": "icon", "category": "entity_category", "device_class": "device_class"}
@@ -104,6 +102,10 @@ def _components(description: Mapping[str, Any], part: str, base: str, node: str)
         for event_type in entity.get("event_types", ()):
             components[f"on_{event_type}"] = trigger(event_type, topics)
     return components
+
+
+def _online(topic: str) -> dict[str, str]:
+    return {"topic": topic, "value_template": "{{ value_json.status }}"}
 
 
 def _device(description: Mapping[str, Any], node: str) -> dict[str, Any]:

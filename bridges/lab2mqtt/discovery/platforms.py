@@ -29,9 +29,11 @@ def value(key: str, entity: Mapping[str, Any]) -> str:
     """Where a value stands in the state, as a template expression; None is unknown.
 
     Before the instrument has answered, the state holds nothing of a part that the hub may know from before.
+    That of a device that is not ours is as ``sure`` as its maker.
     """
     name = json.dumps(key)
-    return f"value_json.get({name})" if entity.get("part") else f"value_json[{name}]"
+    sure = entity.get("sure", True) and not entity.get("part")
+    return f"value_json[{name}]" if sure else f"value_json.get({name})"
 
 
 def command_template(entity: Mapping[str, Any], chosen: str = "value | tojson") -> str:

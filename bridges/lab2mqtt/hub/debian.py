@@ -8,6 +8,7 @@ with it. What it starts itself runs as ever.
 from dataclasses import dataclass
 import os
 from pathlib import Path
+import platform
 import shutil
 import tempfile
 
@@ -23,11 +24,15 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 @dataclass(frozen=True)
 class Program:
-    """A program of the newer suite, with its path under the folder it is unpacked into."""
+    """A program of the newer suite, with its path under the folder it is unpacked into.
+
+    Its ``architecture`` is Debian's word; empty for this machine's own.
+    """
 
     packages: tuple[str, ...]
     path: str
     megabytes: int
+    architecture: str = ""
 
 
 PROGRAMS = {
@@ -35,6 +40,8 @@ PROGRAMS = {
     "python3.14": Program(("python3.14", "python3.14-dev"), "usr/bin/python3.14", 125),
     "mosquitto": Program(("mosquitto",), "usr/sbin/mosquitto", 65),
     "micropython": Program(("micropython",), "usr/bin/micropython", 16),
+    # With words as long as a board's.
+    "micropython32": Program(("micropython",), "usr/bin/micropython", 16, "i386"),
 }
 
 
@@ -55,8 +62,9 @@ def program(name: str, say: Say) -> Path:
     with cache.lock(folder, say):
         if path := found(name):
             return path
-        mirror = _mirror()
         wanted = PROGRAMS[name]
+        _check(wanted)
+        mirror = _mirror()
         say(f"Unpacking Debian's {name} of {SUITE} into {folder} ({wanted.megabytes} MB) …")
         # Beside its place, so that the rename is atomic: a half-unpacked one is never taken for whole.
         with tempfile.TemporaryDirectory(prefix=".unpack-", dir=folder.parent) as temporary:
@@ -67,6 +75,11 @@ def program(name: str, say: Say) -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             new.rename(folder)
     return folder / wanted.path
+
+
+def _check(wanted: Program) -> None:
+    if wanted.architecture == "i386" and platform.machine() != "x86_64":
+        raise NotAvailable(f"programs for i386 run on x86-64, and not on {platform.machine()}")
 
 
 def _folder(name: str) -> Path:
@@ -105,6 +118,8 @@ def _unpack(wanted: Program, mirror: str, state: Path, root: Path, say: Say) -> 
         "APT::Sandbox::User": "root",  # the user _apt may not write here
         "Debug::NoLocking": "1",
     }
+    if wanted.architecture:
+        options |= {"APT::Architecture": wanted.architecture, "APT::Architectures": wanted.architecture}
     apt = ["apt-get", "-q", *(word for option in options.items() for word in ("-o", "{}={}".format(*option)))]
     names = ", ".join(wanted.packages)
     run([*apt, "update"], f"reading the list of Debian's {SUITE}", say)

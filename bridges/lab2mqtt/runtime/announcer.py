@@ -24,7 +24,13 @@ class Announcer:
     """The announcements of one bridge, remembered across restarts."""
 
     def __init__(
-        self, file: Path | None, base: str, discovery: str, publish: Callable[[str, str], None]
+        self,
+        file: Path | None,
+        base: str,
+        discovery: str,
+        publish: Callable[[str, str], None],
+        *,
+        adopted: bool = False,
     ) -> None:
         """Read what was announced before.
 
@@ -33,8 +39,10 @@ class Announcer:
             base: The base topic.
             discovery: Home Assistant's discovery prefix.
             publish: Publishes a retained payload on a topic.
+            adopted: Whether the devices speak for themselves: what they retain is not ours to clear.
         """
         self._kept = Kept(file)
+        self._adopted = adopted
         self._base = base
         self._discovery = discovery
         self._publish = publish
@@ -95,8 +103,21 @@ class Announcer:
                     self._publish(topic, "")
             if device_id not in living:
                 _LOGGER.info("%s is no longer here; its entities were withdrawn", device_id)
-                del self._remembered[device_id]
-                self._keep_soon()
+                self.leave(device_id)
+
+    def take_back(self, device_id: str) -> None:
+        """Clear what was announced of one device."""
+        if remembered := self._remembered.get(device_id):
+            _LOGGER.info("%s is no longer here; its entities were withdrawn", device_id)
+            for topic in remembered["topics"]:
+                self._publish(topic, "")
+        self.leave(device_id)
+
+    def leave(self, device_id: str) -> None:
+        """Know nothing of a device any more; nothing is cleared."""
+        self.hush(device_id)
+        if self._remembered.pop(device_id, None):
+            self._keep_soon()
 
     def close(self) -> None:
         """Announce nothing more."""
@@ -146,10 +167,8 @@ class Announcer:
             for one in known.values()
             for key, platform in one["components"].items()
         }
-        return [
-            *(wire.discovery_topic(self._discovery, self._base, device_id, part) for part in known),
-            *retained_topics(self._base, device_id, entities),
-        ]
+        own = [] if self._adopted else retained_topics(self._base, device_id, entities)
+        return [*(wire.discovery_topic(self._discovery, self._base, device_id, part) for part in known), *own]
 
     def _keep_soon(self) -> None:
         if self._keeping is None:

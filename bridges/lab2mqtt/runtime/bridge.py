@@ -13,13 +13,15 @@ from typing import Any
 import uuid
 
 from lab2mqtt import __version__, wire
+from lab2mqtt.runtime.adoption import Adoption
 from lab2mqtt.runtime.announcer import Announcer
 from lab2mqtt.runtime.claim import Claim
-from lab2mqtt.runtime.config import Config
+from lab2mqtt.runtime.config import Config, DeviceConfig
 from lab2mqtt.runtime.inbox import Inbox
 from lab2mqtt.runtime.lab_stop import LabStop
 from lab2mqtt.runtime.mqtt import BrokerError, Connection, Message, Will
 from lab2mqtt.runtime.neighbours import Neighbourhood
+from lab2mqtt.runtime.old_devices import OldDevices
 from lab2mqtt.runtime.overtaking import Overtaking, stop_of
 from lab2mqtt.runtime.speakers import Speakers
 from lab2mqtt.runtime.workers import Workers
@@ -49,12 +51,13 @@ class Bridge:
         self._instance = uuid.uuid4().hex
         self._dropped = 0
         self._drops_said = 0.0
-        self._online = self._ledger_open = False
+        self._online = self._ledger_open = self._was_kept = False
         base, state = config.base, config.state
         self._status_topic = wire.bridge_topic(base, config.bridge, "status")
         self._health_topic = wire.bridge_topic(base, config.bridge, "health")
         self._birth_topic = wire.birth_topic(config.discovery)
         self._device_ids = [device.instance.device_id for device in config.devices]
+        self._own = set(self._device_ids)
         self._announcer = Announcer(state and state / "announced.json", base, config.discovery, self._retain)
         self.connection = Connection(
             config.broker,
@@ -86,6 +89,10 @@ class Bridge:
         self._lab_stop = LabStop(
             stop_topics, self._latches, self.workers, self._inbox, self._retain, self._drop, clock
         )
+        self._adoption = Adoption(
+            config, int(self._started), self.connection, self._retain, self.is_own, self.say_health
+        )
+        self._old = self._adoption.older = OldDevices(config, self.connection, self, clock)
         self._born_at = float("-inf")
         self._routes: dict[str, Callable[[Message], None]] = {self._birth_topic: self._hub_born}
         for device_id in self._device_ids:
@@ -105,7 +112,8 @@ class Bridge:
                 EMBEDDED_AT_MOST,
             )
         link = asyncio.create_task(self.connection.run())
-        others = [self._claim.beaten(), self._say_health(), self._speakers.run()]
+        others = [self._claim.beaten(), self._say_health(), self._speakers.run(), self._adoption.run()]
+        others.append(self._old.run())
         beaten, *watch = [asyncio.create_task(one) for one in others]
         try:
             done, _ = await asyncio.wait((link, beaten), return_when=asyncio.FIRST_COMPLETED)
@@ -116,6 +124,7 @@ class Bridge:
                 task.cancel()
             self._speakers.close()
             self._announcer.close()
+            self._adoption.close()
             await asyncio.gather(self.workers.close(), *self._background)
             self._claim.close()
             self._online = False
@@ -140,13 +149,14 @@ class Bridge:
 
     async def _birth(self, _: Connection) -> None:
         """Learn of a stop and of others before any command, then say everything; ``online`` last."""
-        self._online = False
+        self._online = self._was_kept = False
         self._lab_stop.heard.clear()
         self._claim.forget()
         self._speakers.forget()
+        self._adoption.forget()
         own = [*self._lab_stop.topics, self._status_topic, self._claim.topic, self._birth_topic]
         remembered = self._announcer.remembered
-        topics = [*((topic, 1) for topic in own), *self._others.topics]
+        topics = [*((topic, 1) for topic in own), *self._others.topics, *self._adoption.topics]
         await self.connection.listen([*topics, *self._speakers.topics(remembered)])
         await self._neighbours.renew()
         await self._claim.take()  # all that is retained has come by now
@@ -154,11 +164,13 @@ class Bridge:
         spoken = await self._speakers.find()
         for device_id in self._speakers.silent:
             self.hush(device_id)
-        self._announcer.withdraw(self._device_ids, filter(self._speakers.said_by_another, remembered))
+        living = [*self._device_ids, *self._old.device_ids]
+        self._announcer.withdraw(living, filter(self._speakers.said_by_another, remembered))
         await self._begin(spoken)
         self._online = True
         self.say_health()
-        self._say_status(wire.ONLINE)
+        self._say_online()
+        self._adoption.begin(remembers=self._was_kept)
 
     async def _begin(self, device_ids: list[str]) -> None:
         """Say everything of devices, then take their commands: who spoke for them hears it in this order."""
@@ -183,11 +195,14 @@ class Bridge:
     def _say_status(self, word: str, **more: object) -> None:
         self._retain(self._status_topic, self._status(word, **more))
 
+    def _say_online(self) -> None:
+        self._say_status(wire.ONLINE, **self._adoption.status)
+
     def _sure_again(self) -> None:
         """Another spoke as this bridge, and is gone: say again all that it may have written over."""
         self.workers.say_everything()
         if self._online:
-            self._say_status(wire.ONLINE)
+            self._say_online()
 
     def _retain(self, topic: str, payload: str) -> None:
         if not self._claim.lost:  # what the broker keeps is the other's by now
@@ -210,6 +225,52 @@ class Bridge:
         self._announcer.hush(device_id)
         if worker := self.workers.let_go(device_id):
             self._in_background(worker.close())
+
+    # What OldDevices asks for
+
+    async def take_in(self, device: DeviceConfig) -> None:
+        """Open one more device, or anew, announce it and take its commands, unless another speaks for it.
+
+        Raises:
+            BrokerError: The link was lost.
+        """
+        device_id = device.instance.device_id
+        if not self._online:
+            raise BrokerError("there is no link yet")
+        if worker := self.workers.let_go(device_id):
+            await worker.close()
+        self.workers.take_in(device)
+        self._routes[self.workers.topic(device_id, "command")] = partial(self._command, device_id)
+        if await self._speakers.take_in(device_id, self._claim.heard_all):
+            await self._begin([device_id])
+        self.say_health()
+
+    async def let_go(self, device_id: str, *, forget: bool) -> None:
+        """End the work of such a device; ``forget`` clears what is retained of it."""
+        if forget:
+            self._speakers.let_go(device_id)  # from now on nothing of it is ours to say
+        worker = self.workers.let_go(device_id)
+        if worker:
+            await worker.close()
+        if forget:
+            self._announcer.take_back(device_id)
+        else:
+            self._announcer.hush(device_id)
+            if worker:  # whose turn it is waits for this
+                self._retain(self.workers.topic(device_id, "description"), "")
+        self._speakers.let_go(device_id)
+        self.workers.give_up(device_id)
+        self._routes.pop(self.workers.topic(device_id, "command"), None)
+        self.say_health()
+
+    def is_idle(self, device_id: str) -> bool:
+        """Whether nothing runs or waits there."""
+        worker = self.workers.get(device_id)
+        return worker is None or worker.idle
+
+    def is_own(self, device_id: str) -> bool:
+        """Whether a device is one of this bridge's configuration, whoever speaks for it now."""
+        return device_id in self._own
 
     def say_again(self, device_id: str) -> None:
         """Say everything of a device: another has written over it."""
@@ -254,6 +315,7 @@ class Bridge:
             "rivals": self._speakers.rivals,
             "ledger": self._ledger.problem or "ok",
             "rss_bytes": _resident_bytes(),
+            **self._adoption.health,
         }
 
     # Messages
@@ -270,7 +332,10 @@ class Bridge:
             self._claim_message(message)
         elif message.topic not in self._routes:
             if not self._neighbours.hear(message.topic, message.payload):
+                self._adoption.hear(message)
                 self._speakers.hear(message)
+                if not message.payload:
+                    self._old.cleared(message.topic)
         elif not self._overtaking.hear(message):
             self._inbox.put(message)
 
@@ -293,8 +358,9 @@ class Bridge:
 
     def _own_status(self, message: Message) -> None:
         """Somebody, such as the will of a dead predecessor, says that we are offline: say that we are not."""
+        self._was_kept = self._was_kept or (message.retained and bool(message.payload))
         if self._claim.hear_status(message.payload) and self._online:
-            self._say_status(wire.ONLINE)
+            self._say_online()
 
     def _claim_message(self, message: Message) -> None:
         try:
@@ -313,6 +379,7 @@ class Bridge:
             return  # what is retained is there for whoever comes so soon after another
         self._born_at = now
         self._announcer.again()
+        self._adoption.again()
         self.workers.say_everything()
 
     def _drop(self, topic: str, why: str) -> None:

@@ -92,6 +92,14 @@ class Claim:
             self._say_starting()  # who hangs reads it, when it wakes up, before any command for us
         self.sure = self._ran = True
 
+    async def heard_all(self) -> None:
+        """Wait until all that is retained has come on what is listened to by now.
+
+        Raises:
+            BrokerError: The link was lost.
+        """
+        await self._ask()
+
     async def beaten(self) -> None:
         """Wait until another process has the id.
 

@@ -1,6 +1,6 @@
 """The configuration of one bridge: one YAML file, checked whole, every fault told at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 import importlib
 import inspect
@@ -11,6 +11,7 @@ import typing
 from typing import Any, TypeVar
 
 from lab2mqtt import devices, wire
+from lab2mqtt.adopt.settings import DEFAULT_PREFIX, OldSettings
 from lab2mqtt.core.description import BoundTask, Instance, bind, describe, describe_entities
 from lab2mqtt.core.device import Device, Growth
 from lab2mqtt.core.errors import Misconfigured
@@ -41,6 +42,9 @@ class BridgeSettings:
         state: The folder of what is kept between runs.
         devices: The devices, by id.
         ledger: How much of the record of commands is kept.
+        adopt: Whether boards and servers with a link of their own are announced by this bridge.
+        adopt_prefixes: Further base topics under which they are looked for.
+        adopted: What is to be known of devices of the older dialect there, by their ids.
     """
 
     bridge: str
@@ -51,6 +55,9 @@ class BridgeSettings:
     discovery: str = wire.DEFAULT_DISCOVERY
     stop_topic: str = wire.emergency_stop_topic(wire.DEFAULT_BASE)
     state: str | None = None
+    adopt: bool = False
+    adopt_prefixes: list[str] = field(default_factory=lambda: [DEFAULT_PREFIX])
+    adopted: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ class DeviceConfig:
     Attributes:
         device: The model's declaration, with what its settings add.
         instance: Which one it is.
-        driver: The driver's class.
+        driver: The driver's class, or what else makes one.
         settings: The driver's settings.
         tasks: The device's tasks, bound.
         starts_simulator: Whether the bridge is to start its simulator.
@@ -91,7 +98,7 @@ class DeviceConfig:
 
     device: Device[Any]
     instance: Instance
-    driver: type
+    driver: Callable[..., Any]
     settings: Any
     tasks: dict[str, BoundTask]
     starts_simulator: bool = False
@@ -115,6 +122,9 @@ class Config:
     state: Path | None = None
     keep: Keep = field(default_factory=Keep)
     warnings: tuple[str, ...] = ()
+    adopt: bool = False
+    adopt_prefixes: tuple[str, ...] = ()
+    adopted: Mapping[str, OldSettings] = field(default_factory=dict)
 
 
 def known_models() -> dict[str, str]:
@@ -222,7 +232,9 @@ def _read(file: Path) -> tuple[Rules, Config | None]:
     found = tuple(replace(device, interlocks=rules.of(device_id)) for device_id, device in known.items())
     warnings = tuple(source.told_warnings())
     topics = (top.base, top.discovery, top.stop_topic)
-    return rules, Config(bridge, broker, found, *topics, state, keep, warnings)
+    prefixes = tuple(dict.fromkeys(one for one in top.adopt_prefixes if one != top.base))
+    old = _adopted(source, top, prefixes)
+    return rules, Config(bridge, broker, found, *topics, state, keep, warnings, top.adopt, prefixes, old)
 
 
 def read_top(source: YamlFile) -> BridgeSettings | None:
@@ -238,7 +250,44 @@ def read_top(source: YamlFile) -> BridgeSettings | None:
         value = source.data.get(key)  # looked at even where another key is wrong
         if isinstance(value, str) and not fits(value):
             source.wrong((key,), f"{key} {show(value)} is not {allowed}")
+    if top:
+        _check_prefixes(source, top)
     return top
+
+
+def _adopted(source: YamlFile, top: BridgeSettings, prefixes: Sequence[str]) -> dict[str, OldSettings]:
+    """What is told of devices of the older dialect."""
+    found: dict[str, OldSettings] = {}
+    if top.adopted and not top.adopt:
+        source.wrong(("adopted",), "adopted: this bridge adopts nothing without adopt: true")
+    for name in map(str, top.adopted):
+        path = ("adopted", name)
+        settings = _section(source, path, OldSettings)
+        if settings is None:
+            continue
+        if settings.prefix not in prefixes:
+            allowed = ", ".join(prefixes) or "none"
+            text = f"adopted.{name}.prefix {show(settings.prefix)} is not one of adopt_prefixes: {allowed}"
+            source.wrong((*path, "prefix"), text)
+        found[name] = settings
+    return found
+
+
+def _check_prefixes(source: YamlFile, top: BridgeSettings) -> None:
+    """Refuse prefixes of which a topic, or an announcement, would not tell which one it is of."""
+    path = ("adopt_prefixes",)
+    for prefix in top.adopt_prefixes:
+        if not wire.is_base(prefix):
+            allowed = "a topic without wildcards and without / at its ends"
+            source.wrong(path, f"adopt_prefixes: {show(prefix)} is not {allowed}")
+    bases = list(dict.fromkeys((top.base, *top.adopt_prefixes)))
+    for number, one in enumerate(bases):
+        for other in bases[:number]:
+            if f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/"):
+                source.wrong(path, f"adopt_prefixes: {show(one)} and {show(other)} lie in each other")
+            elif wire.discovery_topic("", one, "") == wire.discovery_topic("", other, ""):
+                text = "are one to Home Assistant, which knows a-z, A-Z, 0-9, _ and -"
+                source.wrong(path, f"adopt_prefixes: {show(one)} and {show(other)} {text}")
 
 
 def _check_ids(read: Sequence[tuple[Rules, Config]]) -> None:

@@ -80,7 +80,9 @@ class Running:
             self._stop_clock()
         ended = self.run.ended
         if ended and (not call.done() or call.cancelled() or call.exception()):
-            raise ended  # why it was ended says more than what the driver met on its way out
+            met = call.exception() if call.done() and not call.cancelled() else None
+            # Why it was ended says more than what the driver met on its way out, unless it says just that.
+            raise met if isinstance(met, type(ended)) else ended
         return call.result()
 
     async def let_go(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from lab2mqtt.core.device import Device
 from lab2mqtt.core.errors import Misconfigured
-from lab2mqtt.runtime.config import Config
+from lab2mqtt.runtime.config import Config, default_state
 
 READY_WITHIN = 10.0  # s
 
@@ -98,6 +98,11 @@ def options_of(device: Device[Any], device_id: str, state: Path) -> list[str]:
         except OSError as error:
             raise Misconfigured(f"the simulator of {device_id} cannot keep its state: {error}") from error
     return options
+
+
+def board_link(device_id: str) -> Path:
+    """Where the controls of a board of ``lab2mqtt simulate-board`` are."""
+    return default_state("simulated-boards") / device_id
 
 
 def surroundings() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """One speaker for a device: of two bridges that have it, one is silent about it and says so."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 import contextlib
 import logging
 from typing import Any, NamedTuple, Protocol
@@ -77,7 +77,8 @@ class Speakers:
         self._base = base
         self._bridge = bridge
         self._instance = instance
-        self._devices = list(device_ids)
+        self._devices = dict.fromkeys(device_ids)
+        self._heeded: set[str] = set()
         self._link = link
         self._voice = voice
         self._since = _now()
@@ -105,16 +106,40 @@ class Speakers:
 
     def is_ours(self, device_id: str) -> bool:
         """Whether we may say what is retained of a device, and take its commands."""
-        return device_id not in self.silent and not any(
-            device_id in contested for contested in self._contested.values()
-        )
+        ours = device_id in self._devices and device_id not in self.silent
+        return ours and not any(device_id in contested for contested in self._contested.values())
 
     def topics(self, more: Iterable[str] = ()) -> list[tuple[str, int]]:
         """What to listen to: what is said of our devices, and of ``more`` of them."""
         ids = dict.fromkeys((*self._devices, *more))
-        return [
-            (wire.device_topic(self._base, one, kind), 1) for one in ids for kind in ("description", "status")
-        ]
+        self._heeded = set(ids)
+        return [topic for one in ids for topic in self._topics_of(one)]
+
+    def _topics_of(self, device_id: str) -> list[tuple[str, int]]:
+        return [(wire.device_topic(self._base, device_id, kind), 1) for kind in ("description", "status")]
+
+    async def take_in(self, device_id: str, heard_all: Callable[[], Awaitable[None]]) -> bool:
+        """Find whether we speak for one more device.
+
+        Args:
+            device_id: Which.
+            heard_all: Waits until all that is retained has come.
+
+        Raises:
+            BrokerError: The link was lost.
+        """
+        self._heeded.add(device_id)
+        await self._link.listen(self._topics_of(device_id))
+        await heard_all()
+        await self._ask_for([device_id])
+        self._devices[device_id] = None
+        return device_id not in self.silent
+
+    def let_go(self, device_id: str) -> None:
+        """Speak for a device no more, nor wait for our turn."""
+        self._heeded.discard(device_id)
+        for known in (self._devices, self.silent, self._alive_at, self._rivals):
+            known.pop(device_id, None)
 
     def said_by_another(self, device_id: str) -> bool:
         """Whether another than this bridge announces a device."""
@@ -303,6 +328,8 @@ class Speakers:
     def hear(self, message: Message) -> None:
         """Take a message about who speaks for a device, or from another bridge."""
         match wire.split_topic(self._base, message.topic):
+            case "device", device_id, _ if device_id not in self._heeded:
+                return  # of a board that is adopted
             case "device", device_id, "description":
                 self._hear_device(device_id, self._descriptions, message.payload)
                 if not message.payload and device_id in self.silent:
@@ -364,7 +391,8 @@ class Speakers:
         silent, now = list(self.silent), _now()
         free = [one for one in silent if self._speaker(one) is None]
         await self._ask_for([one for one in silent if one not in free])
-        free += [one for one in silent if one not in free and now - self._alive_at[one] > GONE_AFTER]
+        free += [one for one in silent if one not in free and now - self._alive_at.get(one, now) > GONE_AFTER]
+        free = [one for one in free if one in self.silent]  # some may have been let go meanwhile
         if free and self._settled:
             for device_id in free:
                 name = self.silent.pop(device_id)

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from lab2mqtt import wire
+from lab2mqtt.core.errors import CannotStop
 from lab2mqtt.core.house import STOPPED
 from lab2mqtt.runtime.calls import Calls
 from lab2mqtt.runtime.instrument import Instrument
@@ -55,6 +56,7 @@ class Stopping:
         self._say = say
         self._clock = clock
         self._task: asyncio.Task[bool] | None = None
+        self._cannot = ""
         self.confirmed = False
 
     def start(self, stop: Mapping[str, Any], received: float) -> "asyncio.Task[bool]":
@@ -65,7 +67,7 @@ class Stopping:
             received: When it came in.
 
         Returns:
-            Done when the instrument has confirmed (true), or cannot be reached (false).
+            Done when the instrument has confirmed (true), or cannot be reached or stopped (false).
         """
         self.end()
         self.confirmed = False
@@ -87,8 +89,9 @@ class Stopping:
         """
         if stop and self._method:
             now = self._clock()
-            await self._calls.past_everything(self._method)
-            self._prove(stop, now, self._clock())
+            with contextlib.suppress(CannotStop):  # that was told when the stop came
+                await self._calls.past_everything(self._method)
+                self._prove(stop, now, self._clock())
 
     async def _until_confirmed(
         self, attempt: "asyncio.Future[None] | None", stop: Mapping[str, Any], received: float
@@ -98,6 +101,12 @@ class Stopping:
             try:
                 await attempt
                 break
+            except CannotStop as error:
+                if str(error) != self._cannot:  # once, not at every stop
+                    self._cannot = str(error)
+                    _LOGGER.warning("%s did not stop: %s", self._name, error)
+                self._prove(stop, received, None, str(error))
+                return False
             except Exception as error:  # noqa: BLE001 - whatever it was, the next attempt may do it
                 if str(error) != complaint:
                     complaint = str(error)

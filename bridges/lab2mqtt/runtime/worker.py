@@ -89,6 +89,11 @@ class Worker:
         return self._execution.queued
 
     @property
+    def idle(self) -> bool:
+        """Whether nothing runs or waits."""
+        return not self._execution.running and not self._execution.queued
+
+    @property
     def done(self) -> int:
         """How many commands were done."""
         return self._answers.done

@@ -11,7 +11,7 @@ from lab2mqtt import wire
 from lab2mqtt.core.entities import Image
 from lab2mqtt.core.house import TASK_FAILED, TASK_SUCCEEDED
 from lab2mqtt.runtime import ledger_file
-from lab2mqtt.runtime.config import Config
+from lab2mqtt.runtime.config import Config, DeviceConfig
 from lab2mqtt.runtime.dialects import Interpreter
 from lab2mqtt.runtime.fitting import encoded
 from lab2mqtt.runtime.holds import Holds
@@ -107,6 +107,14 @@ class Workers(Mapping[str, Worker]):
     def topic(self, device_id: str, kind: str) -> str:
         """A topic of a device."""
         return wire.device_topic(self._config.base, device_id, kind)
+
+    def take_in(self, device: DeviceConfig) -> None:
+        """Take one more device, or other words for one that is not open; ``begin`` opens it."""
+        self._devices[device.instance.device_id] = device
+
+    def give_up(self, device_id: str) -> None:
+        """Know nothing of a device that was let go."""
+        self._devices.pop(device_id, None)
 
     async def begin(self, device_ids: Iterable[str]) -> None:
         """Open devices that are not open, and say everything of all of them."""

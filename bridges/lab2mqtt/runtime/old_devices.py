@@ -1,0 +1,296 @@
+"""Devices of the older dialect, each made a full device of this bridge while it is the one that adopts."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+import contextlib
+import logging
+import re
+import time
+from typing import Any, Protocol
+
+from lab2mqtt import wire
+from lab2mqtt.adopt import old_words
+from lab2mqtt.adopt.declaration import declare
+from lab2mqtt.adopt.old_device import OldDevice
+from lab2mqtt.adopt.settings import OldSettings
+from lab2mqtt.core.description import Instance, bind
+from lab2mqtt.core.errors import LabError
+from lab2mqtt.runtime.config import Config, DeviceConfig
+from lab2mqtt.runtime.kept import Kept
+from lab2mqtt.runtime.mqtt import BrokerError, Connection, Message
+
+_LOGGER = logging.getLogger(__name__)
+
+MOST = 500
+REFUSALS = 100  # that are remembered
+BUSY_AGAIN = 1.0  # s between two looks at a device that is to be told anew, and does something
+LINK_AGAIN = 1.0  # s
+
+
+class House(Protocol):
+    """What a bridge does with a device that comes and goes."""
+
+    async def take_in(self, device: DeviceConfig) -> None:
+        """Open one more device, or anew, announce it and take its commands, unless another speaks for it.
+
+        Raises:
+            BrokerError: The link was lost.
+        """
+
+    async def let_go(self, device_id: str, *, forget: bool) -> None:
+        """End the work of such a device; ``forget`` clears what is retained of it."""
+
+    def is_idle(self, device_id: str) -> bool:
+        """Whether nothing runs or waits there."""
+
+    def is_own(self, device_id: str) -> bool:
+        """Whether a device is one of the configuration's own."""
+
+    def say_health(self) -> None:
+        """Say at once how the bridge is."""
+
+
+class _Port:
+    """The way to one device."""
+
+    def __init__(self, link: Connection, prefix: str, name: str) -> None:
+        self._link = link
+        self._topic = wire.device_topic(prefix, name, "command")
+
+    @property
+    def up(self) -> bool:
+        return self._link.up
+
+    def command(self, message: Mapping[str, object], *, qos: int) -> None:
+        self._link.publish(self._topic, wire.encode(message), qos=qos, later=False)
+
+
+class _One:
+    """One device, and how far it is with us."""
+
+    def __init__(self, device_id: str, device: OldDevice, *, stays: bool) -> None:
+        self.device_id = device_id
+        self.device = device
+        self.stays = stays  # the configuration names it
+        self.declared: tuple[str, ...] | None = None  # with which tasks it was taken in
+        self.waits = False  # for a look
+        self.unread = False  # whether something that cannot be read was told
+        self.remembered = False  # from before this process
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.device.settings.prefix, self.device.name
+
+
+class OldDevices:
+    """All of them.
+
+    Attributes:
+        refused: What was not taken in, with the reason.
+    """
+
+    def __init__(
+        self, config: Config, link: Connection, house: House, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Take those of the configuration, and those that were known when the bridge ended.
+
+        Args:
+            config: Of the bridge.
+            link: The link to the broker.
+            house: Does what is decided.
+            clock: Seconds since the epoch.
+        """
+        self.refused: dict[str, str] = {}
+        self._config = config
+        self._link = link
+        self._house = house
+        self._clock = clock
+        self._adopts = False
+        self._by_place: dict[tuple[str, str], _One] = {}
+        self._by_id: dict[str, _One] = {}
+        self._turns: asyncio.Queue[_One] = asyncio.Queue()
+        self._kept = Kept(config.state and config.state / "old-devices.json")
+        if config.adopt:
+            for name, settings in config.adopted.items():
+                self._add(settings.prefix, name)
+            self._remember()
+
+    @property
+    def device_ids(self) -> list[str]:
+        """Those that are known, heard of or not."""
+        return list(self._by_id)
+
+    def knows(self, prefix: str, name: str) -> bool:
+        """Whether a device was taken in, or will be."""
+        return (prefix, name) in self._by_place
+
+    # What adoption tells
+
+    def adopt(self, *, adopts: bool) -> None:
+        """This bridge is the one that adopts from now on, or another is."""
+        self._adopts = adopts
+        for one in self._by_place.values():
+            self._look(one)
+
+    def hear(self, prefix: str, device_id: str, kind: str, message: Message) -> None:
+        """Take a ``status`` or a ``result`` of a device that has no description."""
+        if not message.payload:
+            return
+        one = self._by_place.get((prefix, device_id))
+        try:
+            if one is None:
+                if not self._is_old(kind, message):
+                    return
+                one = self._add(prefix, device_id)
+            if one is None:
+                return
+            if kind == "status":
+                one.device.hear_status(message.payload, retained=message.retained)
+            elif not message.retained:
+                one.device.hear_result(message.payload)
+        except wire.WireError as error:
+            if one and not one.unread:
+                one.unread = True
+                _LOGGER.warning("%s/%s said a %s that cannot be read: %s", *one.place, kind, error.message)
+            return
+        if one.declared != one.device.tasks:
+            self._look(one)
+
+    def described(self, prefix: str, device_id: str) -> None:
+        """A device has a description by now, and is not of the older dialect."""
+        if one := self._by_place.get((prefix, device_id)):
+            _LOGGER.info("%s/%s describes itself by now", prefix, device_id)
+            self._drop(one)
+
+    def cleared(self, topic: str) -> None:
+        """Somebody cleared a topic: a device without a description is forgotten until it speaks again."""
+        about = wire.split_topic(self._config.base, topic)
+        one = self._by_id.get(about[1]) if about and about[::2] == ("device", "description") else None
+        if one and one.declared is not None and not one.stays and self._adopts:
+            _LOGGER.info("%s was cleared, and is forgotten until it speaks again", one.device_id)
+            self._drop(one)
+
+    async def run(self) -> None:
+        """Take devices in and let them go, one after the other, until cancelled."""
+        while True:
+            one = await self._turns.get()
+            one.waits = False
+            try:
+                await self._settle(one)
+            except BrokerError:
+                asyncio.get_running_loop().call_later(LINK_AGAIN, self._look, one)
+            except Exception:
+                _LOGGER.exception("%s: it could not be taken in or let go", one.device_id)
+
+    # One after the other
+
+    def _look(self, one: _One) -> None:
+        if not one.waits:
+            one.waits = True
+            self._turns.put_nowait(one)
+
+    async def _settle(self, one: _One) -> None:
+        """Bring a device to where it belongs: in, out, or in with other tasks than before."""
+        if self._by_place.get(one.place) is not one:
+            if one.declared is not None:
+                one.declared = None
+                await self._house.let_go(one.device_id, forget=True)
+            return
+        if not self._adopts:
+            if one.declared is not None:
+                one.declared = None
+                await self._house.let_go(one.device_id, forget=False)
+            return
+        if one.declared == one.device.tasks:
+            return
+        if one.declared is None:
+            with contextlib.suppress(LabError):
+                await one.device.look()
+            if not one.device.heard and not one.stays and not one.remembered:
+                return
+        elif not self._house.is_idle(one.device_id):
+            asyncio.get_running_loop().call_later(BUSY_AGAIN, self._look, one)
+            return
+        tasks = one.device.tasks
+        await self._house.take_in(self._made(one))
+        if one.declared is None:
+            _LOGGER.info("%s/%s speaks the older dialect; it is %s here", *one.place, one.device_id)
+        one.declared = tasks
+        self._keep()
+
+    def _made(self, one: _One) -> DeviceConfig:
+        device, settings = one.device, one.device.settings
+        declared = declare(device)
+        instance = Instance(one.device_id, settings.name or device.name, self._config.bridge, settings.area)
+        return DeviceConfig(declared, instance, lambda *_: device, None, bind(declared, OldDevice, None))
+
+    # Who is known
+
+    def _is_old(self, kind: str, message: Message) -> bool:
+        """Whether something new is a device of the older dialect.
+
+        Raises:
+            wire.WireError: It says nothing that could be read.
+        """
+        if kind == "result":
+            wire.read_result(message.payload)
+            return not message.retained
+        return not isinstance(old_words.read_status(message.payload).bridge, str)
+
+    def _add(self, prefix: str, name: str) -> _One | None:
+        device_id = as_id(name)
+        why = ""
+        if not wire.is_device_id(device_id):
+            why = "no id of ours can be made of it: a-z, 0-9, - and _, at most 64 long"
+        elif self._house.is_own(device_id) or device_id in self._by_id:
+            why = f"{device_id} is another device already; give one of the two another id"
+        elif len(self._by_id) >= MOST:
+            why = f"{MOST} devices of the older dialect are known already"
+        if why:
+            self._refuse(f"{prefix}/{name[:64]}", why)
+            return None
+        told = self._config.adopted.get(name)
+        settings = told if told and told.prefix == prefix else OldSettings(prefix=prefix)
+        device = OldDevice(name, settings, _Port(self._link, prefix, name), clock=self._clock)
+        one = _One(device_id, device, stays=settings is told)
+        self._by_place[one.place] = self._by_id[device_id] = one
+        return one
+
+    def _refuse(self, name: str, why: str) -> None:
+        if name not in self.refused and len(self.refused) < REFUSALS:
+            _LOGGER.warning("%s is not adopted: %s", name, why)
+            self.refused[name] = why
+            self._house.say_health()
+
+    def _drop(self, one: _One) -> None:
+        del self._by_place[one.place], self._by_id[one.device_id]
+        self._look(one)
+        self._keep()
+
+    # What survives a restart: such a device may be silent for days
+
+    def _remember(self) -> None:
+        try:
+            listed = self._kept.read().get("devices", [])
+            for told in listed:
+                prefix, name, tasks = told["prefix"], told["name"], told["tasks"]
+                if prefix in self._config.adopt_prefixes and not self.knows(prefix, name):
+                    self._add(prefix, name)
+                if one := self._by_place.get((prefix, name)):
+                    one.remembered, one.device.told = True, None if tasks is None else old_words.names(tasks)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            _LOGGER.warning("Which devices of the older dialect there were is not known: %s", error)
+
+    def _keep(self) -> None:
+        self._kept.write_soon({"devices": list(self._listed())})
+
+    def _listed(self) -> Iterator[dict[str, Any]]:
+        for (prefix, name), one in self._by_place.items():
+            if one.declared is not None or one.remembered:
+                tasks = None if one.device.told is None else list(one.device.told)
+                yield {"prefix": prefix, "name": name, "tasks": tasks}
+
+
+def as_id(name: str) -> str:
+    """An id of ours for a device that calls itself otherwise; one that is good stays as it is."""
+    return re.sub(r"[^a-z0-9_-]+", "-", name.lower()).lstrip("-_")

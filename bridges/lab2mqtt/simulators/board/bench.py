@@ -1,0 +1,113 @@
+"""What a simulated board takes past its own interface, see ``simulators.control``.
+
+Besides faults and hands: ``{"temperature": 27}`` sets a value of the world, ``null`` lets it be as before.
+Likewise ``{"world": {…}}`` sets anything that stands in it.
+"""
+
+import time
+from typing import Any, Final
+
+from lab2mqtt.simulators.board.power import Power
+from lab2mqtt.simulators.board.world import DRIFTING, STEADY, World
+from lab2mqtt.simulators.control import Controls, Fault
+
+CHIPS: Final = ("sht4x", "as7341", "mlx90393")
+FAULTS: Final = {
+    "wifi_off": Fault("the Wi-Fi is gone"),
+    "ntp_off": Fault("no time server answers"),
+    "hang": Fault("the program hangs where it is; its watchdog, where it has begun one, resets the board"),
+    "sensor_gone": Fault(f"no chip answers on I2C; or only chip={'|'.join(CHIPS)}", {"chip": CHIPS}),
+    "sensor_garbled": Fault("the checksums of the climate chip are wrong"),
+    "fan_stalled": Fault("something holds the fan"),
+}
+_VALUES: Final = {
+    **{name: drift.words for name, drift in DRIFTING.items()},
+    "mass": "on the balance, g",
+    "motion": "whether somebody moves before the sensor",
+}
+HANDS: Final = {
+    "power_cycle": "the power goes off and on again",
+    **{name: f"{words}; null: as before" for name, words in _VALUES.items()},
+}
+
+
+class Bench:
+    """A board in its world, and who lays hands on it."""
+
+    def __init__(self, power: Power, world: World) -> None:
+        self._power, self._world = power, world
+        self._faults: set[str] = set()
+        self._gone: set[str] = set()  # chips; empty: all
+        self._hangs_since = 0.0
+
+    def controls(self) -> Controls:
+        """What the control socket takes."""
+        return Controls(FAULTS, HANDS, self._obey)
+
+    def fault(self, name: str, *, on: bool, chip: str | None = None) -> None:
+        """Let something fail, or work again."""
+        (self._faults.add if on else self._faults.discard)(name)
+        if name == "hang":
+            self._hangs_since = time.monotonic()
+            self._power.hang(hangs=on)
+            return
+        if name == "sensor_gone":
+            self._gone = self._gone | {chip} if on and chip else set()
+        self._world.say(
+            wifi="wifi_off" not in self._faults,
+            ntp="ntp_off" not in self._faults,
+            fan_stalled="fan_stalled" in self._faults,
+            i2c=self._bus(),
+        )
+
+    def turn(self) -> None:
+        """Let time go on: the world drifts, and a watchdog bites."""
+        self._world.turn()
+        limit = self._world.outputs().get("watchdog", {}).get("timeout")
+        if "hang" in self._faults and limit and time.monotonic() - self._hangs_since > limit / 1000:
+            self._faults.discard("hang")
+            self._power.bite()
+
+    def _bus(self) -> dict[str, Any]:
+        """What is wrong with the chips, as the stand-in of I2C reads it."""
+        told: dict[str, Any] = {}
+        if "sensor_gone" in self._faults:
+            told["gone"] = sorted(self._gone) or True
+        if "sensor_garbled" in self._faults:
+            told["bad_crc"] = True
+        return told
+
+    def _obey(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if fault := asked.get("fault"):
+            self.fault(fault, on=asked.get("on", True), chip=asked.get("chip"))
+        for name in asked.keys() & _VALUES.keys():
+            _check(name, asked[name])
+            self._world.say(**{name: asked[name]})
+        if more := asked.get("world"):
+            self._world.say(**more)
+        if asked.get("power_cycle"):
+            self._faults.discard("hang")
+            self._power.cycle()
+        return self._truth()
+
+    def _truth(self) -> dict[str, Any]:
+        return {
+            "faults": sorted(self._faults),
+            "pid": self._power.pid,
+            "starts": self._power.starts,
+            "ended": self._power.ended,
+            "world": self._world.truth(),
+            "outputs": self._world.outputs(),
+        }
+
+
+def _check(name: str, value: object) -> None:
+    """Refuse what a sensor cannot measure.
+
+    Raises:
+        TypeError: It is not of the right type.
+    """
+    yes_or_no = isinstance(STEADY.get(name), bool)
+    if value is None or (isinstance(value, bool) if yes_or_no else type(value) in (int, float)):
+        return
+    raise TypeError(f"{name} {value!r} is not {'true or false' if yes_or_no else 'a number'}")

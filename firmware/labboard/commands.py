@@ -1,0 +1,207 @@
+"""Commands: from what came to exactly one answer."""
+
+import os
+from time import ticks_ms
+
+from labboard import clock
+from labboard.answers import LONGEST_ANSWER
+from labboard.remembered import content, is_gone, replayed
+from labboard.stop import told
+from labboard.tasks import Task
+import wire
+
+LONGEST_COMMAND = LONGEST_ANSWER  # bytes
+_REASON = {"type": "string", "maxLength": 255}
+_HOLDER = {"type": "string", "minLength": 1, "maxLength": wire.MAX_NAME}
+# What every device can do: name → parameters, and which of them must be given.
+_HOUSE = {
+    "cancel": ({"request_id": {"type": "string", "maxLength": wire.MAX_REQUEST_ID}}, ()),
+    "emergency_stop": ({"reason": _REASON}, ()),
+    "reset_emergency_stop": ({}, ()),
+    "reserve": (
+        {
+            "holder": _HOLDER,
+            "seconds": {"type": "number", "minimum": 1, "maximum": 86400, "unit": "s"},
+            "reason": _REASON,
+        },
+        ("holder", "seconds"),
+    ),
+    "release": ({"holder": _HOLDER}, ("holder",)),
+    "set_maintenance": ({"on": {"type": "boolean"}, "reason": _REASON}, ("on",)),
+}
+
+
+class Commands:
+    """Takes the commands of a board.
+
+    Args:
+        tasks: Name → task, of the board's own.
+        stop: Its emergency stop.
+        holds: Its reservation and maintenance.
+        remembered: The last ids.
+        answers: Says what becomes of them.
+        health: Counts what cannot be answered.
+        state: Tells its readiness.
+        clear: Clears what is retained on the command topic.
+    """
+
+    def __init__(self, tasks, stop, holds, remembered, answers, health, state, clear):
+        self._tasks = tasks
+        self._stop = stop
+        self._holds = holds
+        self._remembered = remembered
+        self._answers = answers
+        self._health = health
+        self._state = state
+        self._clear = clear
+        self._began = ticks_ms()
+        self.execution = None
+
+    @staticmethod
+    def house():
+        """The names of the tasks that every device has."""
+        return list(_HOUSE)
+
+    def receive(self, payload, retained):
+        """Take what came on the command topic."""
+        if not payload:
+            return
+        if retained:
+            self._clear()
+        try:
+            command = wire.read_command(payload, LONGEST_COMMAND)
+        except wire.WireError as error:
+            if error.task == "emergency_stop":
+                self._stop.itself("unknown", "")
+            if error.request_id is None:
+                self._health.malformed += 1
+            else:
+                self._answers.refuse(error.request_id, error.task or "", error.code, error.message)
+            return
+        if command["request_id"] is None:
+            command["request_id"] = os.urandom(8).hex()
+        if command["task"] == "emergency_stop":
+            reason = command["parameters"].get("reason")
+            by = command["issued_by"] or "unknown"
+            stop = self._stop.itself(by, reason if isinstance(reason, str) else "")
+            if self._is_new(command):
+                told = {"stop_id": stop["stop_id"], "confirmed": self._stop.confirmed}
+                self._answers.settle(command, told, tell=True)
+        elif self._is_new(command):
+            try:
+                self._take(command, retained)
+            except wire.WireError as refusal:
+                self._answers.settle(command, error=refusal, tell=True)
+
+    def check(self, task, command):
+        """Let a task start.
+
+        Raises:
+            wire.WireError: It may not; the text says why.
+        """
+        moves = task.effect == "move"
+        wire.check_expiry(command, clock.now(), moves)
+        if task.effect != "read":
+            if moves and self._stop.engaged:
+                raise wire.WireError(wire.EMERGENCY_STOPPED, told(self._stop.engaged) + "; reset it first")
+            self._holds.check(command["reservation"])
+
+    def why_not(self):
+        """Why nothing may move now; "" where it may."""
+        try:
+            if self._stop.engaged:
+                return told(self._stop.engaged)
+            self._holds.check(None)
+        except wire.WireError as refusal:
+            return refusal.message
+        return ""
+
+    def _is_new(self, command):
+        """Whether nothing is known of a command's id, which is noted now; what is known is answered."""
+        request_id, task, asked = command["request_id"], command["task"], content(command)
+        known = self._remembered.find(request_id)
+        if known is None:
+            self._remembered.note(request_id, asked)
+            return True
+        if known[1] != asked:
+            text = "request_id %r was used before, for another task or other parameters" % request_id
+            self._answers.refuse(request_id, task, wire.CONFLICT, text)
+        elif known[3] is None:
+            pass  # the first one will answer
+        elif is_gone(known[3]):
+            text = "it has ended; its answer was too long to be kept until now"
+            self._answers.refuse(request_id, task, wire.DEVICE_ERROR, text)
+        else:
+            self._answers.again(replayed(known[3]))
+        return False
+
+    def _take(self, command, retained):
+        """Check a new command, and do it, let it wait, or refuse it.
+
+        Raises:
+            wire.WireError: It is refused.
+        """
+        if retained:
+            text = "commands must not be retained; this one has been cleared"
+            raise wire.WireError(wire.RETAINED_COMMAND, text)
+        name = command["task"]
+        task = self._tasks.get(name)
+        if task is None:
+            self._do_at_once(command, name)
+            return
+        wire.check_expiry(command, clock.now(), task.effect == "move")
+        if task.effect == "read":
+            self._remembered.reads(command["request_id"])
+        else:
+            self._check_past(command)
+        arguments = task.arguments(command["parameters"])
+        command["parameters"] = None  # they are in the arguments
+        self.check(task, command)
+        self.execution.add(command, task, arguments)
+
+    def _check_past(self, command):
+        """Say nothing of a command that may have been done before the last reset.
+
+        Raises:
+            wire.WireError: Nobody knows.
+        """
+        now, sent = clock.now(), command["timestamp"]
+        if now is None or sent is None:
+            return
+        began = now - self._health.uptime_ms // 1000 - 1
+        if sent < began:
+            text = "sent before this board was reset: whether it was done then is not known, and it is not done now"
+            raise wire.WireError(wire.INTERRUPTED, text)
+
+    def _do_at_once(self, command, name):
+        """Do a task of the house, which never waits.
+
+        Raises:
+            wire.WireError: It is refused, or there is none of that name.
+        """
+        if name not in _HOUSE:
+            known = ", ".join(sorted(list(self._tasks) + list(_HOUSE)))
+            raise wire.WireError(wire.UNKNOWN_TASK, "no task %r; there are %s" % (name, known))
+        wire.check_expiry(command, clock.now(), False)
+        parameters, required = _HOUSE[name]
+        given = Task(name, None, parameters, required=list(required)).arguments(command["parameters"])
+        if name == "cancel":
+            result = self.execution.cancel(given.get("request_id"))
+        elif name == "reset_emergency_stop":
+            result = self._reset()
+        elif name == "reserve":
+            result = self._holds.reserve(command, **given)
+        elif name == "release":
+            result = self._holds.release(**given)
+        else:
+            result = self._holds.maintain(command, **given)
+        # A script that renews every minute would push all else out of what is remembered.
+        renewed = "renewed" in result
+        self._answers.settle(command, result, tell=not renewed, keep=not renewed)
+
+    def _reset(self):
+        released = self._stop.reset()
+        told = {"released": released, "readiness": self._state.readiness()[0]}
+        if released:
+            told["needs_homing"], told["look_at"] = [], ""
+        return told

@@ -1,0 +1,276 @@
+"""MQTT 3.1.1 over asyncio streams, without polling; it takes no message larger than it wants."""
+
+import asyncio
+from errno import EINPROGRESS, ENOTCONN
+import socket
+import struct
+import sys
+from time import ticks_ms
+
+from micropython import const
+
+from labboard import clock, packets
+from labboard.reconnecting import ANSWER, Reconnecting
+
+_PIECE = const(256)  # bytes
+_RECENT = const(8)  # messages
+_REASONS = ("", "protocol", "client id", "not ready", "user or password", "not authorised")  # CONNACK
+
+
+class Link(Reconnecting):
+    """The link to the broker, as ``Reconnecting`` tells."""
+
+    def __init__(self, *args, **named):
+        super().__init__(*args, **named)
+        self._address = None  # kept: looking a name up blocks everything
+        self._stream = self._socket = None
+        self._lock = asyncio.Lock()  # a packet at a time
+        self._pid = 0
+        self._waiting = {}  # packet id → event of its PUBACK
+        self._taken = []  # the last packet ids of the broker's
+        self._granted = None
+
+    async def publish(self, topic, payload, retain=False, qos=1):
+        """Say it; with QoS 1 until the broker has it.
+
+        Raises:
+            OSError: There is no link, or the broker did not acknowledge it within 5 s.
+        """
+        await self._publish(topic, len(payload), (payload,), retain, qos)
+
+    async def publish_pieces(self, topic, make_pieces, retain=False):
+        """Say, QoS 1, what need not be in memory as a whole.
+
+        Args:
+            topic: Where.
+            make_pieces: Gives the pieces, bytes, the same ones each time: it is called twice.
+            retain: Whether the broker keeps it.
+
+        Raises:
+            OSError: As ``publish``.
+        """
+        size = 0
+        for piece in make_pieces():
+            size += len(piece)
+        await self._publish(topic, size, make_pieces(), retain, 1)
+
+    async def _publish(self, topic, size, pieces, retain, qos):
+        if not self.up:
+            raise OSError(ENOTCONN, "no link to the broker")
+        pid = acknowledged = None
+        if qos:
+            pid = self._next_pid()
+            acknowledged = self._waiting[pid] = asyncio.Event()
+        packet = packets.publish(topic, size, retain, qos, pid)
+        try:
+            await self._write(packet, pieces)
+            if qos:
+                await asyncio.wait_for_ms(acknowledged.wait(), ANSWER)
+        except asyncio.TimeoutError:
+            raise OSError("the broker did not acknowledge a message on " + topic)
+        finally:
+            lost = self._waiting.pop(pid, None)
+        if lost:
+            raise OSError(ENOTCONN, "the link was lost")
+
+    def _next_pid(self):
+        while True:
+            self._pid = self._pid % 65535 + 1
+            if self._pid not in self._waiting:
+                return self._pid
+
+    async def _write(self, packet, pieces=()):
+        """Write a packet, a short one in one go. Who is ended in the middle of it ends the link."""
+        async with self._lock:
+            stream = self._stream
+            if stream is None:
+                raise OSError(ENOTCONN, "no link to the broker")
+            done = False
+            try:
+                for piece in pieces:
+                    if len(packet) + len(piece) > self._max_packet:
+                        stream.write(packet)
+                        await stream.drain()
+                        packet = bytearray()
+                    packet.extend(piece)
+                stream.write(packet)
+                await stream.drain()
+                done = True
+            finally:
+                if not done and self._stream is stream:
+                    self._drop(OSError(ENOTCONN, "writing to the broker broke off"))
+
+    async def _serve(self):
+        while True:
+            await self._receive()
+
+    async def _ping(self):
+        if not self._lock.locked():  # else something is being sent, and will be answered
+            try:
+                await self._write(packets.PING)
+            except Exception as error:
+                self._drop(error)
+
+    def _close(self):
+        self._stream = None
+        if self._socket:
+            try:
+                self._socket.close()
+            except OSError:
+                pass
+            self._socket = None
+        for event in self._waiting.values():
+            event.set()
+
+    def _failed(self, failures):
+        if failures % 4 == 3:
+            self._address = None
+
+    async def _open(self):
+        await self._connect()
+        for number, topic in enumerate(self._subscriptions):
+            if await self._subscribe(topic) & 0x80:
+                self._refuse(number)
+
+    async def _connect(self):
+        broker = self._settings["broker"]
+        host = broker["host"]
+        tls = broker.get("tls")
+        if tls and clock.now() is None:
+            await clock.sync(self._settings["ntp_host"])  # a certificate is valid from a day to a day
+        if self._address is None:
+            port = broker.get("port") or (8883 if tls else 1883)
+            self._address = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, address = self._address
+        self._socket = plain = socket.socket(family, kind, protocol)
+        plain.setblocking(0)
+        no_delay = getattr(socket, "TCP_NODELAY", 1 if sys.platform in ("linux", "darwin") else None)
+        if no_delay is not None:
+            plain.setsockopt(getattr(socket, "IPPROTO_TCP", 6), no_delay, 1)
+        try:
+            plain.connect(address)
+        except OSError as error:
+            if error.errno != EINPROGRESS:
+                raise
+        if tls:
+            self._socket = _secured(plain, host, broker["ca"])
+        self._stream = asyncio.StreamWriter(self._socket)
+        # drain() waits until there is a connection; write() would try at once.
+        settings = self._settings
+        self._stream.out_buf = packets.connect(
+            self._client_id,
+            self._will,
+            settings["keepalive"],
+            settings.get("user"),
+            settings.get("password"),
+        )
+        await self._stream.drain()
+        head, length = await self._read(2)
+        if head != 0x20 or length != 2:
+            raise OSError("that is no MQTT broker")
+        code = (await self._read(2))[1]
+        if code:
+            raise OSError("the broker refuses us: " + (_REASONS[code] if code < len(_REASONS) else str(code)))
+        self._taken = []
+
+    async def _subscribe(self, topic):
+        """Ask for a topic: the code of the SUBACK."""
+        pid = self._next_pid()
+        self._granted = None
+        await self._write(packets.subscribe(topic, pid))
+        while self._granted is None or self._granted[0] != pid:
+            await self._receive()
+        return self._granted[1]
+
+    async def _receive(self):
+        """Read one packet and do what it asks for."""
+        head = (await self._read(1))[0]
+        size = shift = 0
+        while True:
+            byte = (await self._read(1))[0]
+            size |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                break
+            shift += 7
+            if shift > 21:
+                raise OSError("the broker sent a length that is none")
+        kind = head & 0xF0
+        if kind == 0x30:
+            await self._receive_message(head, size)
+            return
+        if size > _PIECE:
+            raise OSError("the broker sent a packet of %d bytes that we did not ask for" % size)
+        body = await self._read(size)
+        if kind == 0x40:
+            event = self._waiting.pop(struct.unpack_from("!H", body)[0], None)
+            if event:
+                event.set()
+        elif kind == 0x90:
+            self._granted = struct.unpack_from("!HB", body)
+
+    async def _receive_message(self, head, size):
+        """Read the rest of a PUBLISH, hand it on and acknowledge it."""
+        qos = head >> 1 & 3
+        where = struct.unpack("!H", await self._read(2))[0]
+        rest = size - 2 - where - (2 if qos else 0)
+        if qos > 1 or rest < 0:
+            raise OSError("the broker sent a message that is none, or of QoS 2")
+        topic = payload = None
+        if size <= self._max_packet:
+            try:
+                topic = bytearray(where)
+                payload = bytearray(rest)
+            except MemoryError:
+                payload = None
+        fits = payload is not None
+        if fits:
+            await self._fill(topic)
+        else:
+            await self._skip(where)
+        pid = await self._read(2) if qos else None
+        if fits:
+            await self._fill(payload)
+            # What we have acknowledged on this link comes again only from a broker that missed that.
+            if not (head & 8 and pid in self._taken):
+                self._take(topic, payload, bool(head & 1))
+        else:
+            self.oversized += 1
+            await self._skip(rest)
+        if qos:
+            self._taken = self._taken[1 - _RECENT :] + [pid]  # noqa: RUF005 - MicroPython
+            await self._write(packets.puback(pid))
+
+    async def _read(self, count):
+        buffer = bytearray(count)
+        await self._fill(buffer)
+        return buffer
+
+    async def _skip(self, count):
+        buffer = memoryview(bytearray(min(count, _PIECE)))
+        while count:
+            piece = buffer[:count]
+            await self._fill(piece)
+            count -= len(piece)
+
+    async def _fill(self, buffer):
+        view = memoryview(buffer)
+        while view:
+            count = await self._stream.readinto(view)
+            if count == 0:
+                raise OSError("the broker closed the connection")
+            if count:
+                self.heard = ticks_ms()
+                view = view[count:]
+
+
+def _secured(plain, host, ca):
+    """TLS with the broker's own authority and its name, by a DER file: not every port reads PEM."""
+    import tls
+
+    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = tls.CERT_REQUIRED
+    with open(ca, "rb") as file:
+        context.load_verify_locations(file.read())
+    secured = context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
+    secured.setblocking(0)
+    return secured

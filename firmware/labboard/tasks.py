@@ -1,0 +1,246 @@
+"""Tasks: what a board can be asked for, with the parameters that each takes, declared and checked."""
+
+import json
+
+import wire
+
+TASKS = {}  # name → Task, of those that the decorators made
+
+_TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "a text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+_MANY = 24  # choices; more would hide all else
+_LONGEST = 60  # characters of a value in a text
+_LARGEST = float("inf")
+
+
+class Task:
+    """One task.
+
+    Attributes:
+        name: Its name on the wire.
+        effect: ``read`` runs beside others, ``set`` and ``move`` one after the other; a ``move`` is refused
+            while a stop is engaged.
+        timeout: Seconds after which it is ended.
+        open: Nothing is known of its parameters, and any are passed on.
+        part: The part that it belongs to, or None.
+        waits: Whether it may wait for others to end; else it is refused while one runs.
+    """
+
+    def __init__(
+        self,
+        name,
+        run,
+        parameters=None,
+        effect="set",
+        timeout=10,
+        description="",
+        returns="",
+        required=None,
+        is_open=False,
+    ):
+        """Declare a task.
+
+        Args:
+            name: 1 to 64 printable characters.
+            run: Called with the parameters by name; a coroutine function, or a plain one that is quick.
+            parameters: Name → JSON Schema (type, enum, minimum, maximum, minLength, maxLength, items, default,
+                unit, description).
+            effect: ``read``, ``set`` or ``move``.
+            timeout: Seconds, more than 0.
+            description: For people.
+            returns: For people.
+            required: The names that must be given; by default those without a default.
+            is_open: Take any parameters.
+
+        Raises:
+            ValueError: The declaration makes no sense.
+        """
+        parameters = parameters or {}
+        for key, schema in parameters.items():
+            for kind in _kinds(schema):
+                if kind != "null" and kind not in _TYPES:
+                    raise ValueError("task %s: %s has the type %r; there are %s" % (name, key, kind, ", ".join(_TYPES)))
+        if required is None:
+            required = [key for key, schema in parameters.items() if "default" not in schema]
+        elif not all(key in parameters for key in required):
+            raise ValueError("task %s: required %r is not among its parameters" % (name, required))
+        if effect not in wire.EFFECTS or not timeout > 0:
+            raise ValueError("task %s: effect %r or timeout %r is not allowed" % (name, effect, timeout))
+        self.name = name
+        self.run = run
+        self.parameters = parameters
+        self.effect = effect
+        self.timeout = timeout
+        self.description = description
+        self.returns = returns
+        self.required = required
+        self.open = is_open
+        self.part = None
+        self.waits = True
+
+    def arguments(self, given):
+        """Check the parameters of a command.
+
+        Returns:
+            The arguments of ``run``.
+
+        Raises:
+            wire.WireError: ``invalid_parameters``; everything that is wrong stands in one text.
+        """
+        if self.open:
+            return given
+        found = {}
+        wrong = []
+        for key, schema in self.parameters.items():
+            if key not in given:
+                if key in self.required:
+                    wrong.append("%s is missing: %s" % (key, allowed(schema)))
+                elif schema.get("default") is not None:
+                    found[key] = schema["default"]
+                continue
+            try:
+                found[key] = _check(given[key], schema)
+            except ValueError as error:
+                wrong.append("%s %s" % (key, error.args[0]))
+        for key in given:
+            if key not in self.parameters:
+                takes = ", ".join(self.parameters) or "nothing"
+                wrong.append("%s has no %r: it takes %s" % (self.name, key, takes))
+        if wrong:
+            raise wire.WireError(wire.INVALID_PARAMETERS, "; ".join(wrong))
+        return found
+
+    def as_json(self):
+        """The task's part of the description."""
+        told = {
+            "description": self.description,
+            "effect": self.effect,
+            "parameters": self.parameters,
+            "required": self.required,
+            "timeout": self.timeout,
+        }
+        if self.returns:
+            told["returns"] = self.returns
+        if self.open:
+            told["open"] = True
+        return told
+
+
+def task(name=None, parameters=None, effect="set", timeout=10, description="", returns="", required=None):
+    """Make a function a task of this board: ``@task``, ``@task("name", …)`` or ``@task(parameters=…)``."""
+    return declare(TASKS, name, parameters, effect, timeout, description, returns, required)
+
+
+def micropython_task(
+    name=None, parameters=None, effect="set", timeout=10, description="", returns="", required=None
+):
+    """As ``task``; without ``parameters`` nothing is checked, and any are passed on."""
+    is_open = parameters is None
+    return declare(TASKS, name, parameters, effect, timeout, description, returns, required, is_open)
+
+
+def declare(tasks, name, parameters, effect, timeout, description, returns, required, is_open=False):
+    """Put a task into a registry; gives a decorator, or what a bare one has decorated."""
+
+    def decorate(function):
+        called = name if isinstance(name, str) else function.__name__
+        if called in tasks:
+            raise ValueError("two tasks are called " + called)
+        tasks[called] = Task(
+            called, function, parameters, effect, timeout, description, returns, required, is_open
+        )
+        return function
+
+    return decorate(name) if callable(name) else decorate
+
+
+def allowed(schema):
+    """What a parameter may be, in words: ``one of A, B``, ``a number, 0 to 180 °``."""
+    choices = schema.get("enum")
+    if choices:
+        words = [str(choice) for choice in choices if choice is not None]
+        if len(words) > _MANY:
+            words[4:-1] = ["…"]
+        return "one of " + ", ".join(words)
+    kind = _kinds(schema)
+    words = _TYPES[kind[0]] if kind else "any value"
+    if "items" in schema:
+        words += " (each %s)" % allowed(schema["items"])
+    unit = " " + schema["unit"] if schema.get("unit") else ""
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is None and high is None:
+        words += unit and " in" + unit
+    elif high is None:
+        words += ", %s%s or more" % (_plain(low), unit)
+    elif low is None:
+        words += ", %s%s or less" % (_plain(high), unit)
+    else:
+        words += ", %s to %s%s" % (_plain(low), _plain(high), unit)
+    if schema.get("maxLength") is not None:
+        words += " of %d to %d characters" % (schema.get("minLength", 0), schema["maxLength"])
+    return words
+
+
+def show(value):
+    """A value as it stood in the message, shortened: ``'Z'``, ``true``, ``[1, 2]``."""
+    text = repr(value) if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _check(value, schema):
+    """The value as the task gets it: 3.0 is the integer 3, 3 is the number 3.0, and nothing else is converted."""
+    kinds = _kinds(schema)
+    if value is None and "null" in kinds:
+        return None
+    choices = schema.get("enum")
+    if (kinds and not _is_type(value, kinds[0])) or (choices and not any(_same(value, one) for one in choices)):
+        raise ValueError("%s is not %s" % (show(value), allowed(schema)))
+    if isinstance(value, list) and "items" in schema:
+        return [_check(item, schema["items"]) for item in value]
+    if isinstance(value, str):
+        longest = schema.get("maxLength")
+        if len(value) < schema.get("minLength", 0) or (longest is not None and len(value) > longest):
+            raise ValueError("%s has %d characters: %s" % (show(value), len(value), allowed(schema)))
+        return value
+    if kinds and kinds[0] in ("integer", "number"):
+        low, high = schema.get("minimum"), schema.get("maximum")
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise ValueError("%s is out of range: %s" % (show(value), allowed(schema)))
+        return int(value) if kinds[0] == "integer" else float(value)
+    return value
+
+
+def _kinds(schema):
+    """The types of a schema; ``null`` stands last."""
+    kind = schema.get("type", ())
+    return (kind,) if isinstance(kind, str) else tuple(kind)
+
+
+def _is_type(value, kind):
+    if kind in ("integer", "number"):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return False
+        try:
+            number = float(value)
+        except OverflowError:
+            return False
+        if not -_LARGEST < number < _LARGEST:  # nor is an integer that no float holds
+            return False
+        return kind == "number" or isinstance(value, int) or number == int(number)
+    if kind == "boolean":
+        return value is True or value is False
+    return isinstance(value, {"string": str, "array": list, "object": dict}[kind])
+
+
+def _same(value, choice):
+    return value == choice and isinstance(value, bool) == isinstance(choice, bool)
+
+
+def _plain(number):
+    return "%g" % number if isinstance(number, float) else str(number)

@@ -1,0 +1,5 @@
+"""Starts the application, or what runs without it; never replaced by an update."""
+
+from labboard import start
+
+start.run()
