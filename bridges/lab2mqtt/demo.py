@@ -62,6 +62,8 @@ BOARDS = {  # node and device id → what is shown
     "fan": Shown("", "Fan", ("call fan set_speed speed=60", "fault fan fan_stalled")),
 }
 SHOWN = DEVICES | BOARDS
+# A servo that is held shows where it was sent; one that is let go shows nothing.
+SETTINGS = {"lab-sensor": ('servo={"hold": true}',)}
 # Whom a device of the bridge asks, where that is in the demo, too: setting → device.
 ASKS = {"ot2": {"color_sensor": "color-sensor", "cooling_fan": "fan"}}
 
@@ -205,6 +207,7 @@ class _Demo:
             options = ["--node", board, "--device-id", board, "--broker", f"{LOOPBACK}:{self._port}"]
             options += ["--name", BOARDS[board].name, "--area", AREA, "--micropython", str(interpreter)]
             options += ["--state", str(self._state / "boards" / board)]
+            options += [word for setting in SETTINGS.get(board, ()) for word in ("--setting", setting)]
             command = simulated.command_of("lab2mqtt.simulators.board", self._links[board], options)
             self._start_process(_Process(f"simulator of {board}", command, self._log(board)))
 

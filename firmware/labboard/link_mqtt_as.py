@@ -1,8 +1,9 @@
 """The link on mqtt_as, for those who know and trust it; with the face of ``labboard.mqtt``.
 
-A client of mqtt_as serves one connection here. When that ends we make a new one, as its own way back has an end: an
-error of TLS stops it for ever, and it leaves the Wi-Fi where only the broker was away. What it does not do is added in
-``_Client``. It looks at the socket hundreds of times a second, and a TLS handshake blocks the loop.
+A client of mqtt_as serves one connection here. When that ends we make a new one, as its own way back has an
+end: an error of TLS stops it for ever, and it leaves the Wi-Fi where only the broker was away. What it does
+not do is added in ``_Client``. It looks at its socket hundreds of times a second, and a TLS handshake blocks
+the loop.
 """
 
 import asyncio
@@ -27,8 +28,9 @@ class _Client(MQTTClient):
         too_long: Whether the message that is handed on was skipped.
     """
 
-    def __init__(self, settings, link, max_packet):
+    def __init__(self, settings, link, every, max_packet):
         super().__init__(settings)
+        self._ping_interval = every  # its own setting is in whole seconds
         self._link = link
         self._longest = max_packet
         self.ended = asyncio.Event()
@@ -45,6 +47,25 @@ class _Client(MQTTClient):
         except Exception as error:
             self.why = error
             raise OSError(-1)
+
+    async def say(self, topic, payload, retain, qos):
+        """Publish once."""
+        await MQTT_base.publish(self, topic.encode(), payload, retain, qos)
+
+    async def say_pieces(self, topic, size, pieces, retain):
+        """Publish in pieces, QoS 1, once."""
+        pid = next(self.newpid)
+        self.rcv_pids.add(pid)
+        async with self.lock:
+            await self._as_write(packets.publish(topic, size, retain, 1, pid))
+            for piece in pieces:
+                await self._as_write(piece)
+        if not await self._await_pid(pid):
+            raise OSError(-1)
+
+    async def listen(self, topic):
+        """Subscribe once, QoS 1."""
+        await MQTT_base.subscribe(self, topic.encode(), 1)
 
     def end(self):
         """End, for ever."""
@@ -86,7 +107,7 @@ class Link(Reconnecting):
             OSError: There is no link, or the broker did not acknowledge it within 5 s.
         """
         client = self._there()
-        await self._whole(client, MQTT_base.publish(client, topic.encode(), payload, retain, qos))
+        await self._whole(client, client.say(topic, payload, retain, qos))
 
     async def publish_pieces(self, topic, make_pieces, retain=False):
         """Say, QoS 1, what need not be in memory as a whole.
@@ -101,17 +122,7 @@ class Link(Reconnecting):
         """
         client = self._there()
         size = sum(len(piece) for piece in make_pieces())
-        await self._whole(client, self._pieces(client, topic, size, make_pieces(), retain))
-
-    async def _pieces(self, client, topic, size, pieces, retain):
-        pid = next(client.newpid)
-        client.rcv_pids.add(pid)
-        async with client.lock:
-            await client._as_write(packets.publish(topic, size, retain, 1, pid))
-            for piece in pieces:
-                await client._as_write(piece)
-        if not await client._await_pid(pid):
-            raise OSError(-1)
+        await self._whole(client, client.say_pieces(topic, size, make_pieces(), retain))
 
     def _there(self):
         if not self.up:
@@ -154,8 +165,7 @@ class Link(Reconnecting):
             # 2: a certificate is required; it would do without one.
             settings["ssl"] = True
             settings["ssl_params"] = {"server_hostname": broker["host"], "cert_reqs": 2, "cadata": authority}
-        client = self._client = _Client(settings, self, self._max_packet)
-        client._ping_interval = self._every()
+        client = self._client = _Client(settings, self, self._every(), self._max_packet)
         await client.connect(quick=True)
         for number, topic in enumerate(self._subscriptions):
             if topic in self._denied:
@@ -165,7 +175,7 @@ class Link(Reconnecting):
 
     async def _subscribe(self, client, number, topic):
         try:
-            await MQTT_base.subscribe(client, topic.encode(), 1)
+            await client.listen(topic)
         except OSError:
             # A refusal ends its connection; so the next one goes without.
             if "SUBACK" in str(client.why):

@@ -105,10 +105,11 @@ class Link(Reconnecting):
             await self._receive()
 
     async def _ping(self):
-        if not self._lock.locked():  # else something is being sent, and will be answered
+        # Where something is being sent, an answer to that is due. And whoever waits here, waits for the dead.
+        if not self._lock.locked():
             try:
-                await self._write(packets.PING)
-            except Exception as error:
+                self._stream.write(packets.PING)
+            except OSError as error:
                 self._drop(error)
 
     def _close(self):

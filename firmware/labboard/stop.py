@@ -9,7 +9,8 @@ import wire
 
 _FILE = "/latch.json"
 _AGAIN = const(200)  # ms between two attempts on a part that did not stop, and two corrections of the broker
-_REST = const(1000)  # ms between two writings: a flood of stops must not wear out the flash
+_BURST = const(8)  # writings at once; then
+_REST = const(1000)  # ms between two: a flood of stops must not wear out the flash
 _SETTLE = const(1000)  # ms in which a new link tells what is retained
 
 
@@ -42,8 +43,9 @@ class Stop:
         self._told = set()  # topics on which the broker told what it retains
         self._asked_at = None
         self._put_back = set()
-        self._put_at = self._kept_at = ticks_ms() - _REST
+        self._put_at = self._kept_at = ticks_ms()
         self._unkept = False
+        self._spare = _BURST
         self._again = None  # the stop that was not confirmed
         self._again_at = 0
         self.lab = {}
@@ -121,8 +123,12 @@ class Stop:
         """Do what was not done at once."""
         if self._again and ticks_diff(now, self._again_at) >= _AGAIN:
             self._prove(self._again)
-        if self._unkept and ticks_diff(now, self._kept_at) >= _REST:
-            self._write()
+        if ticks_diff(now, self._kept_at) >= _REST:
+            self._kept_at = now
+            if self._spare < _BURST:
+                self._spare += 1
+            if self._unkept:
+                self._keep()
         if self._asked_at is not None and ticks_diff(now, self._asked_at) >= _SETTLE:
             self._asked_at = None
             for topic in self.lab:
@@ -177,13 +183,10 @@ class Stop:
         self._put_back.clear()
 
     def _keep(self):
-        self._unkept = True
-        if ticks_diff(ticks_ms(), self._kept_at) >= _REST:
-            self._write()
-
-    def _write(self):
-        self._unkept = False
-        self._kept_at = ticks_ms()
+        self._unkept = not self._spare
+        if self._unkept:
+            return
+        self._spare -= 1
         self.problem = ""
         try:
             whole_file.write(self._file, {"lab": self.lab, "own": self.own})

@@ -1,7 +1,7 @@
 """Light by colour: ams AS7341 on I2C, the sensor that an OT-2 holds over a well.
 
-Sources: data sheet DS000504 v3-00 of ams, section 10.2 for the registers, by name; its application note on SMUX
-for how the photodiodes are wired to the converters.
+Sources: data sheet DS000504 v3-00 of ams (section 10.2: the registers, by name), and the application note on
+its SMUX (how the photodiodes are wired to the converters).
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class As7341(Chip):
     In a node::
 
         bus = I2C(0, sda=board.pins.pin("sda"), scl=board.pins.pin("scl"), freq=400000)
-        board.add(As7341(bus, **board.settings))
+        board.add(As7341(bus, **board.settings.get("color", {})))
     """
 
     every = 10000

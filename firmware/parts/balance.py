@@ -1,8 +1,8 @@
 """A balance on a serial line: A&D, which is asked, and U.S. Solid, which sends by itself.
 
-Sources: instruction manual of the A&D FX-i and FZ-i (A&D standard format, commands, acknowledge and error codes);
-records of a U.S. Solid USS-DBS28, for which no commands are known: 15 characters and CR LF, over its range ``~``,
-under it ``_``.
+Sources: instruction manual of the A&D FX-i and FZ-i (A&D standard format, commands, acknowledge and error
+codes); records of a U.S. Solid USS-DBS28, for which no commands are known: 15 characters and CR LF, over its
+range ``~``, under it ``_``.
 """
 
 import asyncio
@@ -37,8 +37,8 @@ def parse(line):
         line: Bytes, without its end.
 
     Returns:
-        Weight, unit, whether it is stable (None: the line does not say), and the size of the last digit. Over its
-        range it is ``(None, "", False, 1)``, under it ``(None, "", False, -1)``.
+        Weight, unit, whether it is stable (None: the line does not say), and the size of the last digit. Over
+        its range it is ``(None, "", False, 1)``, under it ``(None, "", False, -1)``.
 
     Raises:
         ValueError: It is no reading.
@@ -64,20 +64,20 @@ def parse(line):
     decimals = len(number[:end].split(".")[1]) if "." in number[:end] else 0
     weight = float(number[:end])
     unit = "kg" if unit == "Kg" else unit
-    return -weight if text[sign] == "-" else weight, unit, _STABLE.get(header[:2]), 10**-decimals
+    return -weight if text[sign] == "-" and weight else weight, unit, _STABLE.get(header[:2]), 10**-decimals
 
 
 class Balance(Part):
     """A balance. Its weight is a number with the unit that it shows; in the state it is in g.
 
-    Balance and UART need the same speed and format. A&D leaves the works with 2400 baud, 7 bits and even parity;
-    U.S. Solid with 9600 baud, 8 bits and no parity, and must be set to send continuously. Both speak RS-232: put a
-    converter to 3.3 V between.
+    Balance and UART need the same speed and format. A&D leaves the works with 2400 baud, 7 bits and even
+    parity; U.S. Solid with 9600 baud, 8 bits and no parity, and must be set to send continuously. Both speak
+    RS-232: put a converter to 3.3 V between.
 
     In a node::
 
         line = UART(1, 9600, tx=board.pins.pin("tx"), rx=board.pins.pin("rx"), timeout=0)
-        board.add(Balance(line, **board.settings))
+        board.add(Balance(line, **board.settings.get("balance", {})))
     """
 
     def __init__(self, uart, kind="a_and_d", precision=3):

@@ -8,10 +8,11 @@ import asyncio
 from labboard.tasks import Task
 from parts.chip import Chip
 
-# Measure both at the highest repeatability, ms for that, 100 % of humidity's scale and what lies below it.
+# Measure both at the highest repeatability; ms for that and one more, as a sleep of n ms can take n - 1; the
+# scale of humidity in %, and how much of it lies below 0.
 _KINDS = {
-    "sht4x": (b"\xfd", 9, 125, 6),  # 4x: list of commands, timing (8.3 ms), conversion of signal output
-    "sht3x": (b"\x24\x00", 16, 100, 0),  # 3x: single shot, timing (15.5 ms), section 4.13
+    "sht4x": (b"\xfd", 10, 125, 6),  # 4x: list of commands, timing (8.3 ms), conversion of signal output
+    "sht3x": (b"\x24\x00", 17, 100, 0),  # 3x: single shot, timing (15.5 ms), section 4.13
 }
 
 
@@ -31,7 +32,7 @@ class Climate(Chip):
     In a node::
 
         bus = I2C(0, sda=board.pins.pin("sda"), scl=board.pins.pin("scl"), freq=100000)
-        board.add(Climate(bus, **board.settings))
+        board.add(Climate(bus))
     """
 
     every = 2000

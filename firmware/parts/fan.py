@@ -64,7 +64,11 @@ class Fan(Part):
                 "state_class": "measurement",
                 "precision": 0,
             },
-            self._keys[2]: {"platform": "binary_sensor", "name": name + " stalled", "device_class": "problem"},
+            self._keys[2]: {
+                "platform": "binary_sensor",
+                "name": name + " stalled",
+                "device_class": "problem",
+            },
         }
         speed = {"type": "number", "minimum": 0, "maximum": 100, "unit": "%"}
         self.tasks = (

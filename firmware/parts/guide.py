@@ -1,4 +1,4 @@
-"""The tasks by which many boards are known: ``read_sensor``, ``control_led``, ``move_servo``, ``read_environmental_sensors``.
+"""The tasks by which many boards are known: ``read_sensor``, ``control_led``, ``move_servo`` and more.
 
 ``get_device_status`` is the board's own.
 """
@@ -10,7 +10,7 @@ _LED = 25  # as people call the LED of a Pico W, which is wired to its Wi-Fi chi
 
 
 def add(board, voltages=None, leds=None, servos=None, climate=None):
-    """Add parts to a board, with these tasks in the place of the parts' own; they take only pins that are wired.
+    """Add parts to a board, with these tasks in the place of their own; they take only pins that are wired.
 
     Args:
         board: The board.
@@ -62,7 +62,9 @@ def add(board, voltages=None, leds=None, servos=None, climate=None):
     if servos:
         angle = {"type": "number", "minimum": 0, "maximum": 180, "unit": "°"}
         parameters = {"pin": _one_of(servos), "angle": angle}
-        board.add_task(Task("move_servo", move_servo, parameters, "move", description="Turn a servo to an angle."))
+        board.add_task(
+            Task("move_servo", move_servo, parameters, "move", description="Turn a servo to an angle.")
+        )
 
 
 def _one_of(parts):

@@ -1,4 +1,4 @@
-"""The coffin jumper: somebody comes near, a solenoid throws the lid, a sound plays; then it rests, and waits again."""
+"""The coffin jumper: somebody comes near, a solenoid throws the lid, a sound plays; then it rests."""
 
 import time
 
@@ -15,7 +15,7 @@ BLOCKED = "blocked"
 class Jumper(Part):
     """armed → action (motion or ``trigger``) → lockout → armed; ``blocked`` until somebody unblocks.
 
-    The solenoid is let go after its own time, the sound ends with the action. Whatever stops the board, or a lost link, ends
+    The solenoid is let go after its own time, the sound ends with the action. A stop of the board or a lost link ends
     the action; motion begins none as long as ``may_move`` forbids it.
     """
 
@@ -23,22 +23,19 @@ class Jumper(Part):
     safe_after = 2
     safe_words = "the solenoid is off, the sound stops, and motion triggers nothing"
 
-    def __init__(
-        self, relay, motion, player, may_move, event, solenoid=1.5, action=10, lockout=7, track=1
-    ):
+    def __init__(self, relay, motion, player, may_move, event, solenoid=1.5, action=10, lockout=7):
         """Take its parts.
 
         Args:
-            relay: The ``Relay`` of the solenoid; it is not added to the board itself, so that nobody can pass this by.
+            relay: The ``Relay`` of the solenoid; not added to the board, so that nobody can pass this by.
             motion: The ``Motion`` that triggers.
             player: The ``Player``.
             may_move: Says why nothing may move by itself now, such as ``board.may_move``; "" where it may.
             event: Is called with what happened, such as ``board.event``.
             solenoid: How long the lid is thrown, in s; at most the relay's longest time.
             action: From the trigger to the end of the sound, in s; at most 120, at least ``solenoid``.
-            lockout: From the end of the action until it is armed, in s; at most 3600. The first one lasts until the motion
-                sensor is warm.
-            track: What is played.
+            lockout: From the end of the action until it is armed, in s; at most 3600. The first lasts until the
+                motion sensor is warm.
 
         Raises:
             ValueError: Such times are no good.
@@ -47,7 +44,8 @@ class Jumper(Part):
             raise ValueError("solenoid %s s: it takes more than 0 to %s s" % (solenoid, relay.max_on))
         if not solenoid <= action <= 120 or not 0 <= lockout <= 3600:
             raise ValueError(
-                "action %s s, lockout %s s: it takes %s to 120 s, and 0 to 3600 s" % (action, lockout, solenoid)
+                "action %s s, lockout %s s: it takes %s to 120 s, and 0 to 3600 s"
+                % (action, lockout, solenoid)
             )
         self._relay = relay
         self._motion = motion
@@ -57,30 +55,26 @@ class Jumper(Part):
         self._solenoid = solenoid
         self._action = action
         self._lockout = lockout
-        self._track = track
         self._is_blocked = False
         self._triggers = 0
         self._word = LOCKOUT
         self._until = motion.cold_until  # ticks; of action and lockout
         self.entities = {
-            "jumper": {
-                "platform": "sensor", "name": "State", "icon": "mdi:coffin",
-                "options": [ARMED, ACTION, LOCKOUT, BLOCKED], "attributes": ["forbidden_by"],
-            },
-            "triggers": {
-                "platform": "sensor", "name": "Triggers", "icon": "mdi:counter", "state_class": "total_increasing",
-            },
-            "solenoid": {"platform": "binary_sensor", "name": "Solenoid", "icon": "mdi:magnet-on"},
-            "jumps": {
-                "platform": "event", "name": "Jump", "icon": "mdi:ghost",
-                "event_types": ["action_began", "action_ended"],
-            },
-        }  # fmt: skip
+            "jumper": _entity(
+                "sensor",
+                "State",
+                "mdi:coffin",
+                options=[ARMED, ACTION, LOCKOUT, BLOCKED],
+                attributes=["forbidden_by"],
+            ),
+            "triggers": _entity("sensor", "Triggers", "mdi:counter", state_class="total_increasing"),
+            "solenoid": _entity("binary_sensor", "Solenoid", "mdi:magnet-on"),
+            "jumps": _entity("event", "Jump", "mdi:ghost", event_types=["action_began", "action_ended"]),
+        }
         self.tasks = tuple(self._tasks())
         for task in self.tasks:
-            self.entities["do_" + task.name] = {
-                "platform": "button", "name": task.description, "icon": "mdi:gesture-tap-button", "task": task.name,
-            }  # fmt: skip
+            button = _entity("button", task.description, "mdi:gesture-tap-button", task=task.name)
+            self.entities["do_" + task.name] = button
 
     def _tasks(self):
         for name, run, effect, words in (
@@ -175,7 +169,7 @@ class Jumper(Part):
         self._word = ACTION
         self._until = time.ticks_add(time.ticks_ms(), int(self._action * 1000))
         self._triggers += 1
-        self._player.begin(self._track)
+        self._player.begin()
         self._event("action_began", by=by)
 
     def _turn(self):
@@ -195,3 +189,8 @@ class Jumper(Part):
         self._word = LOCKOUT
         self._until = time.ticks_add(time.ticks_ms(), int(self._lockout * 1000))
         self._event("action_ended", by=by)
+
+
+def _entity(platform, name, icon, **more):
+    more.update(platform=platform, name=name, icon=icon)
+    return more

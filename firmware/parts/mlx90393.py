@@ -20,10 +20,11 @@ _SINGLE, _MEASURED, _GET, _SET, _EXIT = (
 _ALL = const(0x0F)  # z, y, x and temperature
 _ERROR, _RESET = const(0x10), const(0x04)  # status byte: section 8.2
 _COMPENSATE = const(0x0400)  # TCMP_EN, in register 1
-# DIG_FILT 5, OSR 2: 26.8 ms for three axes (table 18), less than 1 ms for the temperature, 10 % for its clock.
+# DIG_FILT 5, OSR 2: 26.8 ms for three axes (table 18), less than 1 for the temperature, 10 % for its clock.
 _FILTER = const(5 << 2 | 2)
 _TAKES = const(31)
-_GAINS = (5, 4, 3, 2.5, 2, 1.667, 1.333, 1)  # of GAIN_SEL
+_GAINS = (5, 4, 3, 2.5, 2, 1.667, 1.333, 1)  # of GAIN_SEL, as they are called
+_TWELFTHS = b"\x3c\x30\x24\x1e\x18\x14\x10\x0c"  # as they are: 1.667 is 20/12
 # µT of a step at gain 1, resolution 0, HALLCONF 0xC (table 17: 0.751 and 1.210 at gain 5).
 _XY = 0.1502
 _Z = 0.2420
@@ -39,7 +40,7 @@ class Mlx90393(Chip):
     In a node::
 
         bus = I2C(0, sda=board.pins.pin("sda"), scl=board.pins.pin("scl"), freq=100000)
-        board.add(Mlx90393(bus, **board.settings))
+        board.add(Mlx90393(bus))
     """
 
     def __init__(self, i2c, gain=1, resolution=0, compensated=False, address=0x18):
@@ -64,6 +65,7 @@ class Mlx90393(Chip):
             raise ValueError("with temperature compensation the resolution is 0 or 1, not %s" % resolution)
         self._gain = gain
         self._resolution = resolution
+        self._times = _TWELFTHS[_GAINS.index(gain)] / 12 * (1 << resolution)
         self._compensated = compensated
         # Numbers without sign lie around this (RES_XYZ, TCMP_EN); those with one around 0.
         self._middle = 0x8000 if compensated or resolution == 2 else 0x4000 if resolution == 3 else None
@@ -144,7 +146,7 @@ class Mlx90393(Chip):
             if middle is None:
                 middle = 0x10000 if word & 0x8000 else 0
             steps = word - middle
-            told[axis] = round(steps * (_Z if axis == "z" else _XY) * self._gain * (1 << self._resolution), 2)
+            told[axis] = round(steps * (_Z if axis == "z" else _XY) * self._times, 2)
         return told
 
     def _set_up(self):

@@ -17,9 +17,10 @@ _SETTLES = const(300)  # ms, in which it comes after its pulses
 class Pipette(Part):
     """A pipette of one syringe. Volumes in µL.
 
-    The actuator tells nothing back. So where the plunger is, is known only after ``home`` has pushed it to the stop at the
-    empty end, slowly enough to come from anywhere, and as long as every way since then was gone to its end. The volume in
-    the state is reckoned from that, and null where it is not known. Its spindle holds without pulses.
+    The actuator tells nothing back. So where the plunger is, is known only after ``home`` has pushed it to
+    the stop at the empty end, for as long as that takes from anywhere, and as long as every way since then
+    was gone to its end. The volume in the state is reckoned from that, and null where it is not known. Its
+    spindle holds without pulses.
     """
 
     safe_after = 2
@@ -28,29 +29,26 @@ class Pipette(Part):
     def __init__(
         self,
         pwm,
-        key="pipette",
+        changed=None,
         pulse_empty=1900,
         pulse_full=1100,
-        stroke=50,
-        ul_per_mm=60,
+        capacity=3000,
         flow=300,
         flow_max=600,
         smallest=10,
-        changed=None,
     ):
         """Take a PWM, and how pulses become volumes.
 
         Args:
             pwm: The ``machine.PWM`` of its pin, made with ``duty_u16=0``.
-            key: The state says ``<key>_volume`` and ``<key>_homed``.
+            changed: Is called at the end of each way, such as ``board.changed``.
             pulse_empty: With the plunger pushed in, in µs; 900 to 2100.
             pulse_full: With the plunger pulled out, in µs; 900 to 2100.
-            stroke: Between these two, in mm.
-            ul_per_mm: The calibration: weigh what 10 mm of water are, and divide.
+            capacity: Between these two, in µL: the calibration. Weigh what a part of it gives.
             flow: The usual speed, in µL/s.
-            flow_max: The fastest one that the actuator and the liquid can follow, in µL/s; ``home`` moves at a quarter.
+            flow_max: The fastest that actuator and liquid can follow, in µL/s; ``home`` waits four times as
+                long.
             smallest: The least volume that means anything, in µL.
-            changed: Is called while it moves, such as ``board.changed``.
 
         Raises:
             ValueError: Something of this is no good.
@@ -62,51 +60,91 @@ class Pipette(Part):
             raise ValueError(
                 "pulse_empty and pulse_full are %s and %s µs: too near" % (pulse_empty, pulse_full)
             )
-        if not (stroke > 0 and ul_per_mm > 0 and 0 < flow <= flow_max and smallest > 0):
-            raise ValueError("stroke, ul_per_mm, flow and smallest are more than 0, flow is up to flow_max")
+        if not (1 <= flow <= flow_max and 0 < smallest < capacity):
+            raise ValueError(
+                "flow %s, flow_max %s, smallest %s, capacity %s: it takes 1 <= flow <= flow_max, "
+                "0 < smallest < capacity" % (flow, flow_max, smallest, capacity)
+            )
         self._pwm = pwm
-        self._keys = (key + "_volume", key + "_homed")
+        self._changed = changed
         self._empty = pulse_empty
         self._full = pulse_full
-        self.capacity = stroke * ul_per_mm
-        self._flow = flow
-        self._flow_max = flow_max
+        self._capacity = capacity
+        self._home_flow = flow_max / 4
         self._smallest = smallest
-        self._changed = changed
         self._volume = None  # µL; None until homed
         pwm.duty_u16(0)
         pwm.freq(_HERTZ)
-        self.entities = {
-            self._keys[0]: {
-                "platform": "sensor", "name": "Volume", "icon": "mdi:eyedropper", "unit": "µL",
-                "state_class": "measurement", "precision": 0,
-            },
-            self._keys[1]: {"platform": "binary_sensor", "name": "Homed", "icon": "mdi:home-import-outline"},
-            key + "_home": {"platform": "button", "name": "Home", "icon": "mdi:home-import-outline", "task": "home"},
-            key + "_empty": {"platform": "button", "name": "Empty", "icon": "mdi:eyedropper-off", "task": "empty"},
-        }  # fmt: skip
-        volume = {"type": "number", "minimum": smallest, "maximum": self.capacity, "unit": "µL"}
+        self.entities = dict(self._entities())
+        volume = {"type": "number", "minimum": smallest, "maximum": capacity, "unit": "µL"}
         rate = {"type": "number", "minimum": 1, "maximum": flow_max, "default": flow, "unit": "µL/s"}
-        moving = {"volume": volume, "flow_rate": rate}
-        longest = self._longest(1) if flow_max < 4 else self.capacity + 10
+        # At the slowest flow; a command can state less.
+        longest = capacity + 10
         self.tasks = (
             Task(
-                "home", self.home, {}, "move", self._longest(self._flow_max / 4) + 5,
+                "home",
+                self.home,
+                {},
+                "move",
+                capacity / self._home_flow + 10,
                 "Push the plunger to the stop at the empty end, which lets out what is in it.",
             ),
-            Task("aspirate", self.aspirate, moving, "move", longest, "Draw a volume in."),
-            Task("dispense", self.dispense, moving, "move", longest, "Let a volume out."),
+            Task(
+                "aspirate",
+                self.aspirate,
+                {"volume": volume, "flow_rate": rate},
+                "move",
+                longest,
+                "Draw a volume in.",
+            ),
+            Task(
+                "dispense",
+                self.dispense,
+                {"volume": volume, "flow_rate": rate},
+                "move",
+                longest,
+                "Let a volume out.",
+            ),
             Task("empty", self.empty, {"flow_rate": rate}, "move", longest, "Let out all that is in it."),
-        )  # fmt: skip
+        )
 
-    def _longest(self, flow):
-        return self.capacity / flow
+    def _entities(self):
+        yield (
+            "volume",
+            {
+                "platform": "sensor",
+                "name": "Volume",
+                "icon": "mdi:eyedropper",
+                "unit": "µL",
+                "state_class": "measurement",
+                "precision": 0,
+            },
+        )
+        yield "homed", {"platform": "binary_sensor", "name": "Homed", "icon": "mdi:home-import-outline"}
+        for task in ("aspirate", "dispense"):
+            yield (
+                task,
+                {
+                    "platform": "number",
+                    "name": task[0].upper() + task[1:],
+                    "icon": "mdi:eyedropper-" + ("plus" if task == "aspirate" else "minus"),
+                    "task": task,
+                    "parameter": "volume",
+                    "minimum": self._smallest,
+                    "maximum": self._capacity,
+                    "step": 1,
+                    "mode": "box",
+                    "unit": "µL",
+                    "stateless": True,
+                },
+            )
+        for task, icon in (("home", "mdi:home-import-outline"), ("empty", "mdi:eyedropper-off")):
+            yield task, {"platform": "button", "name": task[0].upper() + task[1:], "icon": icon, "task": task}
 
     async def home(self):
         """Push the plunger to the stop at the empty end."""
-        self._volume = None
-        # From where, nobody knows: the pulses say empty at once, and the actuator goes at its own speed.
-        await self._drive(self.capacity, 0, self._flow_max / 4)
+        # From where, nobody knows: so it goes at the actuator's own speed, and this is for the longest way.
+        await self._drive(0, 0, self._capacity / self._home_flow)
         return {"volume": self._volume}
 
     async def aspirate(self, volume, flow_rate):
@@ -116,8 +154,8 @@ class Pipette(Part):
             WireError: It is not homed, or has no room.
         """
         held = self._known()
-        self._check(volume, self.capacity - held, "there is room for")
-        await self._drive(held, held + volume, flow_rate)
+        self._check(volume, self._capacity - held, "there is room for")
+        await self._drive(held, held + volume, volume / flow_rate)
         return {"volume": self._volume}
 
     async def dispense(self, volume, flow_rate):
@@ -128,7 +166,7 @@ class Pipette(Part):
         """
         held = self._known()
         self._check(volume, held, "it holds")
-        await self._drive(held, held - volume, flow_rate)
+        await self._drive(held, held - volume, volume / flow_rate)
         return {"volume": self._volume}
 
     async def empty(self, flow_rate):
@@ -137,7 +175,8 @@ class Pipette(Part):
         Raises:
             WireError: It is not homed.
         """
-        await self._drive(self._known(), 0, flow_rate)
+        held = self._known()
+        await self._drive(held, 0, held / flow_rate)
         return {"volume": self._volume}
 
     def _known(self):
@@ -148,34 +187,33 @@ class Pipette(Part):
     def _check(self, volume, most, words):
         if volume < self._smallest:
             raise ValueError("volume %s µL is less than %s µL" % (volume, self._smallest))
-        if volume > most + 1e-3:
+        if volume > most + 1e-3:  # a board's floats have seven digits
             raise wire.WireError(wire.NOT_ALLOWED, "volume %s µL: %s %s µL" % (volume, words, round(most, 1)))
 
-    async def _drive(self, begin, end, flow):
+    async def _drive(self, begin, end, seconds):
         """Move from volume to volume, pulse by pulse; the volume is known again only at the end."""
         self._volume = None
-        step = flow * _FRAME / 1000
         way = end - begin
-        steps = max(1, int(abs(way) / step))
+        steps = max(1, int(seconds * 1000) // _FRAME)
         try:
             for number in range(1, steps + 1):
                 self._pulse(begin + way * number / steps)
                 await asyncio.sleep_ms(_FRAME)
             await asyncio.sleep_ms(_SETTLES)
-            self._volume = min(max(end, 0), self.capacity)
+            self._volume = min(max(end, 0), self._capacity)
         finally:
             self._pwm.duty_u16(0)
             if self._changed:
                 self._changed()
 
     def _pulse(self, volume):
-        pulse = self._empty + (self._full - self._empty) * volume / self.capacity
+        pulse = self._empty + (self._full - self._empty) * volume / self._capacity
         self._pwm.duty_ns(round(pulse * 1000))
 
     def read(self):
         """The volume in it, in µL, and whether it is homed."""
         known = self._volume is not None
-        return dict(zip(self._keys, (round(self._volume, 1) if known else None, known)))
+        return {"volume": round(self._volume, 1) if known else None, "homed": known}
 
     def safe(self):
         """No pulses: the plunger stands. What was under way did not end where it should."""

@@ -23,8 +23,17 @@ _FAULT = const(0x40)
 _ANSWERS = const(500)  # ms; it is slow while it looks at its card
 _MUSIC = ("stopped", "playing", "paused")
 # What it says with a fault, by number.
-_FAULTS = ("", "it is busy", "it sleeps", "a byte was lost", "a sum is wrong", "no such track", "no such track",
-           "it cannot read its card", "it sleeps")  # fmt: skip
+_FAULTS = (
+    "",
+    "it is busy",
+    "it sleeps",
+    "a byte was lost",
+    "a sum is wrong",
+    "no such track",
+    "no such track",
+    "it cannot read its card",
+    "it sleeps",
+)
 
 
 def frame(command, value=0, answer=True):
@@ -41,36 +50,42 @@ class Player(Part):
     safe_after = 10
     safe_words = "the sound stops"
 
-    def __init__(self, uart, key="music", tracks=1):
+    def __init__(self, uart, key="music", tracks=1, track=1):
         """Take a serial line.
 
         Args:
             uart: The ``machine.UART``, 9600 baud.
             key: The state says ``<key>`` and ``<key>_volume``.
             tracks: How many are on the card; 1 to 2999.
+            track: The usual one.
 
         Raises:
-            ValueError: No such number of tracks.
+            ValueError: No such number of tracks, or no such track.
         """
-        if not 1 <= tracks <= 2999:
-            raise ValueError("tracks %s is not 1 to 2999" % tracks)
+        if not 1 <= track <= tracks <= 2999:
+            raise ValueError("track %s of %s tracks: it takes 1 to 2999" % (track, tracks))
+        self._track = track
         self._uart = uart
         self._keys = (key, key + "_volume")
         self._busy = asyncio.Lock()
         volume = {"type": "integer", "minimum": 0, "maximum": 30}
-        track = {"type": "integer", "minimum": 1, "maximum": tracks, "default": 1}
+        tracks = {"type": "integer", "minimum": 1, "maximum": tracks, "default": track}
         self.entities = {
             key: {"platform": "sensor", "name": "Music", "icon": "mdi:music", "options": list(_MUSIC)},
             self._keys[1]: {
                 "platform": "number", "name": "Volume", "icon": "mdi:volume-high", "task": "set_volume",
                 "parameter": "volume", "minimum": 0, "maximum": 30, "step": 1, "mode": "slider",
             },
-            key + "_play": {"platform": "button", "name": "Play music", "icon": "mdi:play", "task": "play_music"},
-            key + "_stop": {"platform": "button", "name": "Stop music", "icon": "mdi:stop", "task": "stop_music"},
+            key + "_play": {
+                "platform": "button", "name": "Play music", "icon": "mdi:play", "task": "play_music",
+            },
+            key + "_stop": {
+                "platform": "button", "name": "Stop music", "icon": "mdi:stop", "task": "stop_music",
+            },
         }  # fmt: skip
         self.tasks = (
             Task("set_volume", self.set_volume, {"volume": volume}, description="How loud."),
-            Task("play_music", self.play, {"track": track}, description="Play a track once."),
+            Task("play_music", self.play, {"track": tracks}, description="Play a track once."),
             Task("stop_music", self.silence, {}, description="Silence."),
         )
 
@@ -86,7 +101,7 @@ class Player(Part):
         await self._ask(_VOLUME, volume, _DONE)
         return {"volume": await self._ask(_IS_VOLUME, 0, _IS_VOLUME)}
 
-    async def play(self, track=1):
+    async def play(self, track):
         """Play a track once.
 
         Raises:
@@ -104,9 +119,9 @@ class Player(Part):
         await self._ask(_STOP, 0, _DONE)
         return {}
 
-    def begin(self, track=1):
-        """Play a track, without a wait for the answer."""
-        self._uart.write(frame(_TRACK, track, answer=False))
+    def begin(self):
+        """Play the usual track, without a wait for the answer."""
+        self._uart.write(frame(_TRACK, self._track, answer=False))
 
     async def read(self):
         """What it does and how loud, as it says itself."""

@@ -10,8 +10,8 @@ import wire
 class Relay(Part):
     """Something that is switched on for a bounded time, and rests in between.
 
-    Three things switch it off: the machine's timer, which needs no loop; each reading, should the timer have missed; and
-    the stop or a lost link.
+    Three things switch it off: the machine's timer, which needs no loop; each reading, should the timer have
+    missed; and the stop or a lost link.
     """
 
     every = 250

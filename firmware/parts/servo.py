@@ -15,10 +15,11 @@ _LONGEST = const(2500)
 class Servo(Part):
     """A servo of 0 to 180°, 50 pulses a second.
 
-    Pulses are given only during a move, or for good where ``hold`` says so. A servo measures nothing: what the state
-    tells is where the pulses send it, and null while there are none.
+    Pulses are given only during a move, or for good where ``hold`` says so. A servo measures nothing: what
+    the state tells is where the pulses send it, and null while there are none.
     """
 
+    every = 200  # a move is short
     safe_after = 2
     safe_words = "the servo is released: no pulses"
 
@@ -71,7 +72,9 @@ class Servo(Part):
             }
         }
         self.tasks = (
-            Task(task, self.move, {"angle": angle}, effect="move", timeout=10, description="Turn to an angle."),
+            Task(
+                task, self.move, {"angle": angle}, effect="move", timeout=10, description="Turn to an angle."
+            ),
         )
 
     async def move(self, angle):

@@ -1,7 +1,8 @@
 """An ams AS7341 at 0x39, after its data sheet (DS000504 v3-00, section 10) and the SMUX application note.
 
-The world's ``colours`` is the light by channel, ``{"f1": …, …, "f8", "clear", "nir"}``, in counts for gain 1 and 1 ms; ``led_colours``
-the same for 1 mA through its LED. Of ``i2c``: ``as7341_deaf`` keeps it from ever having data, ``as7341_id`` is another identity.
+The world's ``colours`` is the light by channel, ``{"f1": …, …, "f8", "clear", "nir"}``, in counts for gain 1
+and 1 ms; ``led_colours`` the same for 1 mA through its LED. Of ``i2c``: ``as7341_deaf`` keeps it from ever
+having data, ``as7341_id`` is another identity.
 """
 
 import time
@@ -22,30 +23,9 @@ _DIODES = {
     "clear": (17, 35),
     "nir": (38,),
 }
-_GREY = {
-    "f1": 0.03,
-    "f2": 0.08,
-    "f3": 0.1,
-    "f4": 0.12,
-    "f5": 0.14,
-    "f6": 0.15,
-    "f7": 0.13,
-    "f8": 0.09,
-    "clear": 0.4,
-    "nir": 0.06,
-}
-_LED = {
-    "f1": 0.001,
-    "f2": 0.02,
-    "f3": 0.01,
-    "f4": 0.015,
-    "f5": 0.02,
-    "f6": 0.02,
-    "f7": 0.015,
-    "f8": 0.01,
-    "clear": 0.06,
-    "nir": 0.002,
-}
+_NAMES = tuple(sorted(_DIODES))  # clear, f1 to f8, nir
+_GREY = dict(zip(_NAMES, (0.4, 0.03, 0.08, 0.1, 0.12, 0.14, 0.15, 0.13, 0.09, 0.06)))
+_LED = dict(zip(_NAMES, (0.06, 0.001, 0.02, 0.01, 0.015, 0.02, 0.02, 0.015, 0.01, 0.002)))
 
 _CONFIG, _LED_SET, _ENABLE, _ATIME, _ID, _ASTATUS, _STATUS2 = 0x70, 0x74, 0x80, 0x81, 0x92, 0x94, 0xA3
 _CFG0, _CFG1, _CFG6, _ASTEP = 0xA9, 0xAA, 0xAF, 0xCA
@@ -88,8 +68,7 @@ class As7341:
         self._work()
         if self._banked(at):
             self._low[at] = byte
-            lit = self._led()
-            world.put("as7341_led", current_ma=lit)
+            world.put("as7341_led", current_ma=self._led())
             return
         before, self._memory[at] = self._memory[at], byte
         if at != _ENABLE:

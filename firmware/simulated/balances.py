@@ -1,11 +1,13 @@
 """Balances at the end of a serial line: A&D FX-i, and U.S. Solid USS-DBS.
 
-A&D after the FX-i/FZ-i manual (sections 13 data format, 16 commands, 16-2 acknowledge and error codes); U.S. Solid after the
-records of a USS-DBS28: 15 characters and CR LF, again and again, without a word on stability; ``~`` over, ``_`` under its range.
+A&D after the manual of the FX-i and FZ-i (A&D standard format, commands, acknowledge and error codes); U.S.
+Solid after records of a USS-DBS28: 15 characters and CR LF, again and again, without a word on stability,
+``~`` over and ``_`` under its range.
 
-The world's ``mass`` (g) lies on the pan. ``balance`` is what the balance is like: ``kind`` (``a_and_d``, ``us_solid``), ``unit`` (``g``,
-``kg``), ``capacity`` (g), ``settles`` (s after a change), ``acknowledges`` (erCd 1), ``baudrate``. ``uart`` is what is out of order:
-``silent``, ``garbled``, ``unstable``, ``refuses`` (an error code, for what commands it), ``deaf`` (does as if, and does nothing).
+The world's ``mass`` (g) lies on the pan. ``balance`` is what the balance is like: ``kind`` (``a_and_d``,
+``us_solid``), ``unit`` (``g``, ``kg``), ``capacity`` (g), ``settles`` (s after a change), ``acknowledges``
+(erCd 1), ``baudrate`` (else that of the board). ``uart`` is what is out of order: ``silent``, ``garbled``,
+``unstable``, ``refuses`` (commands, with this error code), ``deaf`` (it does as if, and does nothing).
 """
 
 import time
@@ -18,8 +20,8 @@ _PERIOD = 100  # ms between two lines of one that sends by itself
 class Balance:
     """One balance: asked by its line, as time goes by."""
 
-    def __init__(self, baudrate, bits, parity):
-        self._line = (baudrate, bits, parity)
+    def __init__(self, baudrate):
+        self._baudrate = baudrate
         self._zero = 0.0
         self._mass = None
         self._changed = self._sent = time.ticks_ms()
@@ -48,12 +50,12 @@ class Balance:
 
     def _garbled(self, line):
         """As it arrives: at another speed than the board's, nothing is what it was."""
-        if _fault("garbled") or self._is("baudrate", self._line[0]) != self._line[0]:
+        if _fault("garbled") or self._is("baudrate", self._baudrate) != self._baudrate:
             return bytes(0x80 | byte >> 1 for byte in line)
         return line
 
     def _obey(self, command):
-        acknowledges = self._is("acknowledges", False)
+        acknowledges = self._is("acknowledges", usual=False)
         if command in (b"Q", b"SI"):
             return self._weighed()
         if command not in (b"T", b"Z", b"R"):

@@ -1,6 +1,7 @@
 """A player of sound files at the end of a serial line: DFPlayer Mini.
 
-The world's ``player`` is what it is like and what is out of order: ``tracks`` on its card (3), ``seconds`` of each (5), ``silent``.
+The world's ``player`` is what it is like and what is out of order: ``tracks`` on its card (3), ``seconds`` of
+each (5), ``silent``.
 """
 
 import time
@@ -9,7 +10,10 @@ import world
 
 
 class DfPlayer:
-    """It answers frames of ten bytes, ``7E FF 06 command acknowledge value×2 sum×2 EF``, and plays into the journal."""
+    """It answers frames of ten bytes, ``7E FF 06 command acknowledge value value sum sum EF``.
+
+    What it plays stands in the journal.
+    """
 
     def __init__(self):
         self._heard = self._told = b""
@@ -21,7 +25,7 @@ class DfPlayer:
         self._heard += data
         while len(self._heard) >= 10:
             frame, self._heard = self._heard[:10], self._heard[10:]
-            if not _is("silent", False):
+            if not _is("silent", usual=False):
                 self._obey(frame)
 
     def sends(self):

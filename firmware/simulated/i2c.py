@@ -1,7 +1,8 @@
-"""Stands in for ``machine.I2C`` and ``machine.SoftI2C``: a bus with a chip at each address that this project knows.
+"""Stands in for ``machine.I2C`` and ``machine.SoftI2C``: a bus with a chip at each address that we know.
 
-Of the world, ``i2c`` holds what is out of order: ``{"gone": true}`` (no chip answers) or ``{"gone": ["sht4x"]}``, and what a
-chip's own file names. A chip that is gone has lost its registers when it answers again. All buses lead to the same chips.
+Of the world, ``i2c`` holds what is out of order: ``{"gone": true}`` (no chip answers) or ``{"gone":
+["sht4x"]}``, and what a chip's own file names. A chip that was gone has lost its registers. All buses lead to
+the same chips.
 """
 
 import errno
@@ -68,22 +69,22 @@ class I2C:
                 pass
         return found
 
-    def writeto(self, addr, buf, stop=True):  # noqa: FBT002 - as the board calls it
+    def writeto(self, addr, buf, stop=True):
         """Send bytes; how many were acknowledged."""
         del stop
         _chip(addr).write(bytes(buf))
         return len(buf)
 
-    def writevto(self, addr, vector, stop=True):  # noqa: FBT002
+    def writevto(self, addr, vector, stop=True):
         """Send several buffers as one."""
         return self.writeto(addr, b"".join(vector), stop)
 
-    def readfrom(self, addr, nbytes, stop=True):  # noqa: FBT002
+    def readfrom(self, addr, nbytes, stop=True):
         """Receive bytes."""
         del stop
         return _chip(addr).read(nbytes)
 
-    def readfrom_into(self, addr, buf, stop=True):  # noqa: FBT002
+    def readfrom_into(self, addr, buf, stop=True):
         """Receive bytes into a buffer."""
         buf[:] = self.readfrom(addr, len(buf), stop)
 
@@ -93,7 +94,7 @@ class I2C:
 
     def readfrom_mem(self, addr, memaddr, nbytes, *, addrsize=8):
         """Read a chip's memory from an address on."""
-        self.writeto(addr, memaddr.to_bytes(addrsize // 8, "big"), False)
+        self.writeto(addr, memaddr.to_bytes(addrsize // 8, "big"), stop=False)
         return self.readfrom(addr, nbytes)
 
     def readfrom_mem_into(self, addr, memaddr, buf, *, addrsize=8):

@@ -1,9 +1,9 @@
 """Stands in for a board's ``machine`` on the unix port: the pins lead into the world of ``world.py``.
 
-Of a pin, the world knows ``pin_<number>`` (true is high) or the name that ``/config.json`` gives it (``motion``); of an analog
-one ``voltage_<number>`` (V); ``fan_rpm`` is the full speed of the fan whose pins are called ``fan`` and ``tacho``, and
-``fan_stalled`` holds it fast. What belongs to no loop of asyncio (interrupts, timers, a starved watchdog) happens in one
-here, so a program that blocks it delays them.
+Of a pin, the world knows ``pin_<number>`` (true is high) or the name that ``/config.json`` gives it
+(``motion``); of an analog one ``voltage_<number>`` (V); ``fan_rpm`` is the full speed of the fan whose pins
+are called ``fan`` and ``tacho``, and ``fan_stalled`` holds it fast. What needs no loop of asyncio on a board
+(interrupts, timers, a starved watchdog) happens in one here, so a program that blocks it delays them.
 """
 
 import asyncio
@@ -30,8 +30,7 @@ def _begin():
     global _cause  # noqa: PLW0603
     try:
         with open("/config.json") as file:
-            for name, number in json.load(file).get("pins", {}).items():
-                _wired[name] = number
+            _wired.update(json.load(file).get("pins", {}))
     except (OSError, ValueError):
         pass
     try:
@@ -88,10 +87,11 @@ class Pin:
     IRQ_FALLING = 4
     IRQ_RISING = 8
 
-    _made = {}  # noqa: RUF012
+    _made = {}
 
     def __new__(cls, number, *args, **named):
         """The pin of this number."""
+        del args, named
         if number in cls._made:
             return cls._made[number]
         pin = super().__new__(cls)

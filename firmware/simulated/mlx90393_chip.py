@@ -1,7 +1,7 @@
-"""A Melexis MLX90393 at 0x18, after its data sheet (rev. 8: section 15 commands, 16 status byte, 17 memory, 18 sensitivity).
+"""A Melexis MLX90393 at 0x18, after its data sheet (revision 6, tables 17 and 18).
 
-The world's ``field`` is what it stands in: ``[x, y, z]`` in µT; ``chip_temperature`` in °C. Of ``i2c``: ``mlx_error`` sets the error
-bit of every status, ``mlx_deaf`` keeps it from ever having data.
+The world's ``field`` is what it stands in: ``[x, y, z]`` in µT; ``chip_temperature`` in °C. Of ``i2c``:
+``mlx_error`` sets the error bit of every status, ``mlx_deaf`` keeps it from ever having data.
 """
 
 import time
@@ -10,7 +10,7 @@ from i2c import fault, no_answer
 import world
 
 _SINGLE, _ERROR, _RESET = 0x20, 0x10, 0x04
-# µT of one step at gain 1, resolution 0, HALLCONF 0xC (table 17), and the gains of GAIN_SEL (table 17's rows).
+# µT of one step at gain 1, resolution 0, HALLCONF 0xC, and the gains of GAIN_SEL (table 17).
 _STEP_XY, _STEP_Z = 0.150, 0.242
 _GAINS = (5, 4, 3, 2.5, 2, 1.667, 1.333, 1)
 # ms for x, y, z by DIG_FILT and OSR (table 18).
@@ -88,12 +88,9 @@ class Mlx90393:
             return _ERROR  # DRDY is low
         self._ready, self._mode = None, 0
         field = world.get("field", (18.0, -4.0, 44.0))
-        words = []
+        words = [self._word(axis, field[axis]) for axis in range(3) if axes & 2 << axis]
         if axes & 1:
-            words.append(round(46244 + (world.get("chip_temperature", 25.0) - 25) * 45.2))
-        for axis in range(3):
-            if axes & 2 << axis:
-                words.append(self._word(axis, field[axis]))
+            words.insert(0, round(46244 + (world.get("chip_temperature", 25.0) - 25) * 45.2))
         for word in words:
             self._answer += (word & 0xFFFF).to_bytes(2, "big")
         return 0

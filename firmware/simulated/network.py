@@ -87,6 +87,12 @@ class _Air(asyncio.StreamReader):
         await _breath()
         return count
 
+    def write(self, buffer):
+        if _in_the_air():
+            super().write(buffer)
+        else:
+            self.out_buf += buffer
+
     async def drain(self):
         await _breath()
         await super().drain()

@@ -1,7 +1,7 @@
-"""A Sensirion SHT4x, or SHT3x, at 0x44, after their data sheets (SHT4x 7.1, sections 4.3-4.6; SHT3x-DIS 7, sections 4.3-4.13).
+"""A Sensirion SHT4x, or SHT3x, at 0x44, after their data sheets (SHT4x 7.1; SHT3x-DIS 5).
 
-The world's ``temperature`` (°C) and ``humidity`` (%) are what it measures. Of ``i2c``: ``bad_crc`` breaks its checksums,
-``"climate_chip": "sht3x"`` makes it the older chip. While it measures it acknowledges nothing.
+The world's ``temperature`` (°C) and ``humidity`` (%) are what it measures. Of ``i2c``: ``bad_crc`` breaks its
+checksums, ``"climate_chip": "sht3x"`` makes it the older chip. While it measures it acknowledges nothing.
 """
 
 import time
@@ -9,7 +9,7 @@ import time
 from i2c import fault, no_answer
 import world
 
-# Command → µs until the words are there (SHT4x table 4, SHT3x table 4).
+# Command → µs until the words are there, the longest that the data sheets state.
 _SHT4X = {b"\xfd": 8300, b"\xf6": 4500, b"\xe0": 1600, b"\x89": 100, b"\x94": 1000}
 _SHT3X = {b"\x24\x00": 15500, b"\x24\x0b": 6500, b"\x24\x16": 4500, b"\x30\xa2": 1500}
 _SERIAL = (0x0F1A, 0x2B3C)

@@ -1,5 +1,7 @@
-"""Stands in for ``machine.UART``: a balance of the world is wired to it, see
-``balances.py``, or the player where the transmitting pin is called ``player_tx``, see ``dfplayer.py``."""
+"""Stands in for ``machine.UART``: a balance is wired to it, see ``balances.py``.
+
+Where the transmitting pin is called ``player_tx``, it is the player, see ``dfplayer.py``.
+"""
 
 import time
 
@@ -7,41 +9,30 @@ import time
 class UART:
     """A serial line, as of MicroPython's ``machine``."""
 
-    def __init__(self, id, baudrate=9600, bits=8, parity=None, stop=1, **named):  # noqa: A002 - as the board calls it
+    def __init__(self, id, baudrate=115200, bits=8, parity=None, stop=1, **named):  # noqa: A002 - as the board calls it
         del id
         self._kept = b""
         self._wait = 0
-        self._balance = None
+        self._other = None
         self.init(baudrate, bits, parity, stop, **named)
 
-    def init(
-        self,
-        baudrate=9600,
-        bits=8,
-        parity=None,
-        stop=1,
-        *,
-        tx=None,
-        rx=None,
-        txbuf=256,
-        rxbuf=256,
-        timeout=0,
-        timeout_char=0,
-    ):
-        """Set it up; ``timeout`` is how long a read waits for its first byte, in ms."""
-        del rx, txbuf, timeout_char
+    def init(self, baudrate=115200, bits=8, parity=None, stop=1, **named):
+        """Set it up; of what is named, ``timeout`` is how long a read waits for its first byte, in ms."""
         if bits not in (5, 6, 7, 8) or parity not in (None, 0, 1) or stop not in (1, 2):
             raise ValueError("invalid bits, parity or stop")
-        self._wait = timeout
-        self._most = rxbuf
-        if getattr(tx, "name", None) == "player_tx":
+        for name in named:
+            if name not in ("tx", "rx", "txbuf", "rxbuf", "timeout", "timeout_char"):
+                raise TypeError("unexpected keyword argument '%s'" % name)
+        self._wait = named.get("timeout", 0)
+        self._most = named.get("rxbuf", 256)
+        if getattr(named.get("tx"), "name", None) == "player_tx":
             from dfplayer import DfPlayer
 
-            self._balance = DfPlayer()
+            self._other = DfPlayer()
             return
         from balances import Balance
 
-        self._balance = Balance(baudrate, bits, parity)
+        self._other = Balance(baudrate)
 
     def deinit(self):
         """Turn it off."""
@@ -49,7 +40,7 @@ class UART:
     def any(self):
         """How many bytes can be read at once."""
         # What does not fit into the buffer is lost, as on the board.
-        self._kept = (self._kept + self._balance.sends())[: self._most]
+        self._kept = (self._kept + self._other.sends())[: self._most]
         return len(self._kept)
 
     def read(self, nbytes=None):
@@ -75,7 +66,7 @@ class UART:
 
     def write(self, buf):
         """Send bytes."""
-        self._balance.hears(bytes(buf))
+        self._other.hears(bytes(buf))
         return len(buf)
 
     def flush(self):

@@ -1,7 +1,8 @@
 """The world around a simulated board: what its sensors would find, and what its outputs do.
 
-``/sim/world.json`` is written from outside, ``/sim/outputs.json`` and ``/sim/journal.jsonl`` here. Without the folder the
-board has a world all the same, in which every value is the one that the reader takes for usual.
+``/sim/world.json`` is written from outside, ``/sim/outputs.json`` and ``/sim/journal.jsonl`` here. Without
+the folder the board has a world all the same, in which every value is the one that the reader takes for
+usual.
 """
 
 import json

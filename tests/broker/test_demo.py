@@ -13,7 +13,8 @@ import pytest
 from tests.broker.observer import Observer, until
 from tests.broker.program import Program, Said, run
 
-from lab2mqtt.hub import child, opentrons_package
+from lab2mqtt.hub import child, micropython, opentrons_package
+from lab2mqtt.hub.errors import HubError
 from lab2mqtt.hub.ports import free_port, listens
 from lab2mqtt.simulators import OPENTRONS
 
@@ -21,8 +22,21 @@ UP_WITHIN = 3.0  # s
 MIXED_WITHIN = 20.0  # s
 DEVICE = "plate-resort"
 ROBOT = "ot2"
-PROCESSES = 5  # demo, broker, two simulators, bridge
+BOARDS = {"lab-sensor": "temperature", "color-sensor": "clear", "fan": "fan_speed"}  # and a key of its state
 MARK = "LAB2MQTT_TEST_MARK"
+
+
+def _has_boards() -> bool:
+    """Whether this machine can have MicroPython; without it the demo goes without boards."""
+    try:
+        return bool(micropython.find_or_unpack(print))
+    except HubError:
+        return False
+
+
+HAS_BOARDS = _has_boards()
+# Demo, broker, two simulators, bridge; of each board its supervisor and its MicroPython.
+PROCESSES = 5 + 2 * len(BOARDS) * HAS_BOARDS
 
 
 class Demo(Program):
@@ -137,7 +151,61 @@ def test_faults_are_switched_by_the_id_of_a_device(running: Demo) -> None:
     assert "door_open" in said.err
 
 
-@pytest.mark.parametrize("part", ["bridge", "broker", f"simulator of {DEVICE}", f"simulator of {ROBOT}"])
+def test_boards_are_announced_and_do_what_they_are_told(running: Demo) -> None:
+    """Beside the instruments, by the same bridge; the robot asks them."""
+    if not HAS_BOARDS:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no MicroPython")
+    with Observer(running.port, "lab2mqtt/#", "homeassistant/#") as seen:
+        for board, key in BOARDS.items():
+            assert seen.last(f"homeassistant/device/lab2mqtt_{board}/config")["components"]
+            assert seen.last(f"lab2mqtt/{board}/description")["bridge"] is None
+            assert seen.last(f"lab2mqtt/{board}/state")[key] is not None
+        assert running.call("set_speed", "speed=60", device="fan").code == 0
+        seen.wait("lab2mqtt/fan/state", lambda told: told["fan_speed"] == 60)
+        assert running.fault("lab-sensor", "temperature=31.5").code == 0
+        seen.wait("lab2mqtt/lab-sensor/state", lambda told: abs(told["temperature"] - 31.5) < 0.2)
+    asked = running.call("read_color", "--json", device=ROBOT)
+    assert asked.code == 0, asked.err
+    assert json.loads(asked.out)["clear"] > 0
+    assert "lab2mqtt fault lab-sensor temperature" in running.said()
+
+
+def test_a_board_alone(tmp_path: Path) -> None:
+    """Chosen as every device is."""
+    if not HAS_BOARDS:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no MicroPython")
+    demo = Demo(tmp_path)
+    demo.command += ["--device", "fan"]
+    try:
+        demo.start()
+        assert len(demo.processes()) == 5  # demo, broker, bridge, supervisor, MicroPython
+        assert "lab2mqtt call fan set_speed speed=60" in demo.said()
+        assert demo.call("set_speed", "speed=60", device="fan").code == 0
+    finally:
+        demo.terminate(signal.SIGINT)
+    until(lambda: not demo.processes(), "nothing is left")
+
+
+def test_without_micropython_there_are_no_boards(tmp_path: Path) -> None:
+    """And the demo says why, and how to get it."""
+    demo = Demo(tmp_path)
+    demo.environment["MICROPYTHON"] = str(tmp_path / "nowhere")
+    try:
+        demo.start()
+        assert "No boards" in demo.said()
+        assert "lab2mqtt[micropython]" in demo.said()
+        assert len(demo.processes()) == PROCESSES - 2 * len(BOARDS) * HAS_BOARDS
+    finally:
+        demo.terminate(signal.SIGINT)
+    said = run("demo", "--no-hub", "--device", "fan", environment={"MICROPYTHON": "/nowhere"})
+    assert said.code == 1
+    assert "$MICROPYTHON names /nowhere" in said.err
+
+
+PARTS = ["bridge", "broker", f"simulator of {DEVICE}", f"simulator of {ROBOT}"]
+
+
+@pytest.mark.parametrize("part", [*PARTS, *(["simulator of fan"] * HAS_BOARDS)])
 def test_a_part_that_is_killed_is_started_again(running: Demo, part: str) -> None:
     """As systemd would; the lab works again by itself."""
     pid = running.part(part)
@@ -156,7 +224,8 @@ def test_a_part_that_is_killed_is_started_again(running: Demo, part: str) -> Non
         if not listens(running.port):
             return False
         with Observer(running.port, "lab2mqtt/#") as seen:
-            said = [seen.last(f"lab2mqtt/{who}/status") for who in ("bridge/demo", DEVICE, ROBOT)]
+            everybody = ("bridge/demo", DEVICE, ROBOT, *(BOARDS if HAS_BOARDS else ()))
+            said = [seen.last(f"lab2mqtt/{who}/status") for who in everybody]
         online = all(each and each["status"] == "online" for each in said)
         calls = (running.call("get_position", device=device) for device in (DEVICE, ROBOT))
         return online and all(said.code == 0 for said in calls)

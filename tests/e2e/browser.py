@@ -77,6 +77,15 @@ class Browser:
         row = self.page.locator("hui-button-entity-row").filter(has_text=re.compile(rf"(^|\s){label}(\s|$)"))
         row.get_by_role("button").first.click()
 
+    def slide(self, label: str, share: float) -> None:
+        """Click into the slider in the row of a label, at a share of its length."""
+        row = self.page.locator("hui-number-entity-row").filter(has_text=re.compile(rf"(^|\s){label}(\s|$)"))
+        slider = row.locator("ha-slider")
+        slider.wait_for(timeout=START_WITHIN)
+        box = slider.bounding_box()
+        assert box, f"the slider of {label} is not shown"
+        slider.click(position={"x": box["width"] * share, "y": box["height"] / 2})
+
     def wait_for_chosen(self, label: str, option: str) -> None:
         """Wait until a select shows an option."""
         self._select(label).get_by_text(option, exact=True).first.wait_for(timeout=START_WITHIN)

@@ -10,13 +10,14 @@ import time
 
 import pytest
 from tests.broker.observer import until
-from tests.e2e.browser import browser
+from tests.e2e.browser import Browser, browser
 
 from lab2mqtt.hub.ports import free_port, listens
 from lab2mqtt.hub.process import HomeAssistant
 
 UP_WITHIN = 60.0  # s; everything that it needs is installed
 END_WITHIN = 20.0  # s
+BOARDS = ("Lab sensor", "Colour sensor", "Fan")
 
 
 def _descendants(pid: int) -> set[int]:
@@ -48,6 +49,20 @@ def _living(pids: set[int]) -> dict[int, str]:
     return living
 
 
+def _look_at_lab(tab: Browser, told: str) -> None:
+    """Open pages as the demo tells them: the first one, and that of each board."""
+    address = re.search(r"Home Assistant +(http\S+)", told)
+    assert address, told
+    tab.open(address[1])
+    tab.wait_for_text("Plate resort (simulated)")
+    tab.wait_for_text("Active hotel")
+    for name in BOARDS:
+        page = re.search(rf"(http\S+)  {name}$", told, re.MULTILINE)
+        assert page, told
+        tab.open(page[1])
+        tab.wait_for_text("Raspberry Pi Pico W")
+
+
 @pytest.mark.timeout(150)
 def test_the_demo_shows_a_lab_and_leaves_nothing_behind(hub: HomeAssistant, tmp_path: Path) -> None:
     """It tells the address, the page opens without a login, Ctrl-C ends everything."""
@@ -74,14 +89,10 @@ def test_the_demo_shows_a_lab_and_leaves_nothing_behind(hub: HomeAssistant, tmp_
         )
         print(f"the demo was up after {time.monotonic() - began:.1f} s")  # noqa: T201 - the measured figure
         assert demo.poll() is None, err.read_text()
-        address = re.search(r"Home Assistant +(http\S+)", out.read_text())
-        assert address, out.read_text()
         started = _descendants(demo.pid)
         assert len(started) >= 4, _living(started)  # broker, simulator, bridge, hub
         with browser(f"http://127.0.0.1:{hub_port}") as tab:
-            tab.open(address[1])
-            tab.wait_for_text("Plate resort (simulated)")
-            tab.wait_for_text("Active hotel")
+            _look_at_lab(tab, out.read_text())
             assert tab.complaints == []
         for name in ("mosquitto", "bridge", "Home Assistant"):
             pid = re.search(rf"  {name}: (\d+)", out.read_text())

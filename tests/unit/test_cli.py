@@ -35,7 +35,7 @@ def ended(*words: str) -> int | str | None:
 
 def test_every_command_that_was_promised_is_there() -> None:
     """Scripts and the documentation call them."""
-    promised = "run demo check devices call watch stop reset pause resume cancel forget broker"
+    promised = "run demo check devices call watch stop reset pause resume cancel forget broker simulate-board"
     assert set(promised.split()) <= set(commands())
 
 

@@ -261,6 +261,8 @@ class OldDevice:
             async with asyncio.timeout(ASK_WITHIN):
                 answer = await self._call(ASK_STATUS, {}, qos=0)
         except TimeoutError:
+            if self._heard_at >= self._asked_at:
+                return  # it has just come
             self._heard_at = float("-inf")
             raise Unreachable(self._absence) from None
         told = answer.get("result")

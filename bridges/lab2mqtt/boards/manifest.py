@@ -1,6 +1,6 @@
 """The manifest of an application: what it consists of, signed by who holds the key."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import hashlib
 import hmac
 import json
@@ -49,10 +49,7 @@ class Manifest:
             if path.is_file() and path.name != MANIFEST
         )
         bare = cls(node, version, files)
-        if not key:
-            return bare
-        code = hmac.new(key.encode(), bare.signed(), hashlib.sha256).hexdigest()
-        return cls(node, version, files, code)
+        return bare.sign(key) if key else bare
 
     @classmethod
     def read(cls, file: Path) -> "Manifest":
@@ -70,6 +67,10 @@ class Manifest:
             return cls(str(told["node"]), str(told["version"]), files, str(told.get("hmac", "")))
         except (TypeError, KeyError, ValueError) as error:
             raise ValueError(f"{file} is no manifest of an application: {error}") from error
+
+    def sign(self, key: str) -> "Manifest":
+        """The same with a signature."""
+        return replace(self, hmac=hmac.new(key.encode(), self.signed(), hashlib.sha256).hexdigest())
 
     def signed(self) -> bytes:
         """What the signature covers: the same bytes on a board, whose JSON keeps no order."""

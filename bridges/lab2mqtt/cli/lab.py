@@ -267,9 +267,8 @@ def forget(options: argparse.Namespace) -> int:
             raise Misconfigured(f"{name!r} is no device id")
         if name in lab.devices and lab[name].reachable:
             bridge = lab[name].description.get("bridge")
-            raise Misconfigured(
-                f"{name} is online and would be announced again; first take it out of what {bridge} runs"
-            )
+            first = f"take it out of what {bridge} runs" if bridge else "switch it off"
+            raise Misconfigured(f"{name} is online and would be announced again; first {first}")
         known = name in lab.devices
         prefix = options.discovery or wire.DEFAULT_DISCOVERY
         told = lab[name].description if known else {}

@@ -114,7 +114,7 @@ def _plan(options: argparse.Namespace, lab: Lab, device_id: str, interpreter: Pa
         files[CA] = _certificate(broker)
     config = {
         "device_id": device_id,
-        "name": device_id.replace("-", " ").capitalize(),
+        "name": _name(options.node, device_id),
         "base": lab.base,
         "stop_topic": wire.emergency_stop_topic(lab.base),
         "broker": told,
@@ -125,6 +125,15 @@ def _plan(options: argparse.Namespace, lab: Lab, device_id: str, interpreter: Pa
     link = simulated.board_link(device_id)
     link.parent.mkdir(parents=True, exist_ok=True)
     return Plan(options.node, interpreter, config, secrets, files, link=link)
+
+
+def _name(node: str, device_id: str) -> str:
+    """What people call it: as the node says, of a second one with its number."""
+    own = image.defaults(image.node_folder(node))
+    if device_id.startswith(str(own.get("device_id"))):
+        number = device_id.removeprefix(str(own["device_id"])).replace("-", " ")
+        return f"{own.get('name', own['device_id'])}{number}"
+    return device_id.replace("-", " ").capitalize()
 
 
 def _certificate(broker: Broker) -> bytes:

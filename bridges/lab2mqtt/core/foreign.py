@@ -83,8 +83,7 @@ def _task(name: str, told: Members) -> Task:
     """What of a task its controls have to fit."""
     if not _TASK.fullmatch(name):
         raise Misfit(f"tasks: {name[:80]!r} is not a name of at most 64 printable characters")
-    effect = told.told.get("effect", "set")
-    if effect not in wire.EFFECTS:
+    if told.has("effect") and told.told["effect"] not in wire.EFFECTS:
         told.wrong("effect", f"one of {', '.join(wire.EFFECTS)}")
     told.number("timeout", 0, math.inf)
     parameters = told.objects("parameters", MOST_TASKS)

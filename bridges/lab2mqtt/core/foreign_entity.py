@@ -162,7 +162,9 @@ def _number(told: Members, parameter: Members) -> dict[str, Any]:
             told.wrong(key, "a limit, here or at the parameter,")
         limits[key] = found
     if limits["minimum"] >= limits["maximum"]:
-        told.wrong("maximum", f"more than the minimum {limits['minimum']:g}")
+        raise Misfit(
+            f"{told.where} goes from {limits['minimum']:g} to {limits['maximum']:g}, which is no range"
+        )
     step = told.number("step", _SMALLEST_STEP, _LARGEST)
     mode = told.text("mode", _LONGEST_NAME)
     kept: dict[str, Any] = {**limits, "step": 1 if step is None else step}

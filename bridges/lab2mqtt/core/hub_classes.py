@@ -82,9 +82,9 @@ CLASSES: dict[str, frozenset[str]] = {
     "sensor": frozenset(SENSOR_UNITS),
     "number": frozenset(SENSOR_UNITS) - {"date", "enum", "timestamp"},
     "binary_sensor": _words(
-        "battery, battery_charging, carbon_monoxide, cold, connectivity, door, garage_door, gas, heat, light,"
-        " lock, moisture, motion, moving, occupancy, opening, plug, power, presence, problem, running, safety,"
-        " smoke, sound, tamper, update, vibration, window"
+        "battery, battery_charging, carbon_monoxide, cold, connectivity, door, garage_door, gas, heat,"
+        " light, lock, moisture, motion, moving, occupancy, opening, plug, power, presence, problem, running,"
+        " safety, smoke, sound, tamper, update, vibration, window"
     ),
     "button": frozenset({"identify", "restart", "update"}),
     "event": frozenset({"button", "doorbell", "motion"}),

@@ -75,7 +75,7 @@ def users_of(bridges: Sequence[Outline], people: People) -> list[User]:
     Raises:
         Misconfigured: Two would be one, or could speak for each other; or a name is none.
     """
-    bases = list(dict.fromkeys(bridge.base for bridge in bridges))
+    bases = list(dict.fromkeys(base for bridge in bridges for base in (bridge.base, *bridge.adopts)))
     prefixes = list(dict.fromkeys(bridge.discovery for bridge in bridges))
     _check_apart(bases, prefixes)
     for board in people.boards:
@@ -90,7 +90,7 @@ def users_of(bridges: Sequence[Outline], people: People) -> list[User]:
     command = [Grant(WRITE, wire.device_topic(base, "+", "command")) for base in bases]
     discovery = [Grant(BOTH, f"{prefix}/#") for prefix in prefixes]
 
-    found = [_bridge(bridge, stop) for bridge in bridges]
+    found = [_bridge(bridge, stop, people.boards) for bridge in bridges]
     found += [User(name, "hub", (*look, *command, *discovery, *markers, *stop)) for name in people.hubs]
     found += [User(name, "operator", (*look, *command, *markers, *stop)) for name in people.operators]
     found += [User(name, "viewer", (*look, *markers, *stop)) for name in people.viewers]
@@ -98,26 +98,41 @@ def users_of(bridges: Sequence[Outline], people: People) -> list[User]:
         own = [Grant(BOTH, wire.device_topic(base, board, "+")) for base in bases]
         found.append(User(board, "board", (*own, *stop)))
     _check_names(found)
-    _check_speakers(bridges, people.boards)
+    _check_speakers(bridges, people.boards, bases)
     return found
 
 
-def _bridge(bridge: Outline, stop: list[Grant]) -> User:
+def _bridge(bridge: Outline, stop: list[Grant], boards: Sequence[str]) -> User:
     """A bridge speaks for itself and its devices, and hears of others what interlocks and claims need."""
     base = bridge.base
     grants = [Grant(BOTH, wire.bridge_topic(base, bridge.bridge, "+"))]
     for device in bridge.devices:
-        grants.append(Grant(BOTH, wire.device_topic(base, device, "+")))
-        grants.append(Grant(WRITE, wire.picture_topic(base, device, "+")))
-        grants.append(Grant(WRITE, wire.discovery_topic(bridge.discovery, base, device)))
-        # `lab2mqtt forget --config` withdraws what it finds there.
-        grants.append(Grant(BOTH, wire.discovery_topic(bridge.discovery, base, device, "+")))
+        grants += _speaks_for(bridge, base, device)
+    for other in bridge.adopts:
+        # It announces boards, forgets them, and speaks for those that know only the older dialect.
+        for board in boards:
+            grants += _speaks_for(bridge, other, board)
+        if other != base:
+            kinds = ("description", "status", "result")
+            grants += [Grant(READ, wire.device_topic(other, "+", kind)) for kind in kinds]
+    if bridge.adopts:
+        grants.append(Grant(READ, wire.bridge_topic(base, "+", "health")))
     grants += [Grant(READ, wire.device_topic(base, "+", kind)) for kind in ("description", "status", "state")]
     grants.append(Grant(READ, wire.bridge_topic(base, "+", "status")))
     # Another bridge is asked there whether it lives, and the marker is that of `lab2mqtt … --config`.
     grants += [Grant(BOTH, wire.bridge_topic(base, "+", kind)) for kind in ("claim", "marker")]
     grants.append(Grant(READ, wire.birth_topic(bridge.discovery)))
     return User(bridge.user, f"bridge {bridge.bridge}", (*grants, *stop))
+
+
+def _speaks_for(bridge: Outline, base: str, device: str) -> list[Grant]:
+    return [
+        Grant(BOTH, wire.device_topic(base, device, "+")),
+        Grant(WRITE, wire.picture_topic(base, device, "+")),
+        Grant(WRITE, wire.discovery_topic(bridge.discovery, base, device)),
+        # `lab2mqtt forget --config` withdraws what it finds there.
+        Grant(BOTH, wire.discovery_topic(bridge.discovery, base, device, "+")),
+    ]
 
 
 def _check_apart(bases: list[str], prefixes: list[str]) -> None:
@@ -151,7 +166,7 @@ def _check_names(users: Iterable[User]) -> None:
         roles[name] = user.role
 
 
-def _check_speakers(bridges: Iterable[Outline], boards: Iterable[str]) -> None:
+def _check_speakers(bridges: Iterable[Outline], boards: Iterable[str], bases: Iterable[str]) -> None:
     """Refuse two who would speak on one topic."""
     speakers: dict[str, str] = {}
 
@@ -160,7 +175,6 @@ def _check_speakers(bridges: Iterable[Outline], boards: Iterable[str]) -> None:
             raise Misconfigured(f"{who} and {speakers[topic]} would both speak on {topic}")
         speakers[topic] = who
 
-    bridges = list(bridges)
     for bridge in bridges:
         who = f"bridge {bridge.bridge!r}"
         speak(wire.bridge_topic(bridge.base, bridge.bridge, "status"), who)
@@ -168,7 +182,7 @@ def _check_speakers(bridges: Iterable[Outline], boards: Iterable[str]) -> None:
             speak(wire.device_topic(bridge.base, device, "status"), who)
             speak(wire.discovery_topic(bridge.discovery, bridge.base, device), who)
     for board in boards:
-        for base in dict.fromkeys(bridge.base for bridge in bridges):
+        for base in bases:
             speak(wire.device_topic(base, board, "status"), f"board {board!r}")
 
 

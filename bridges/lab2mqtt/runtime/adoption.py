@@ -300,6 +300,7 @@ class Adoption:
         if told is None:  # a bridge speaks for it, and announces it
             self._adopted.discard(place)
             announcer.leave(place.device_id)
+            self._tell()
             return
         if place not in self._adopted:
             self._adopted.add(place)

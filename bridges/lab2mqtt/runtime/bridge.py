@@ -125,6 +125,7 @@ class Bridge:
             self._speakers.close()
             self._announcer.close()
             self._adoption.close()
+            self._old.close()
             await asyncio.gather(self.workers.close(), *self._background)
             self._claim.close()
             self._online = False

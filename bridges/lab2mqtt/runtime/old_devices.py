@@ -73,7 +73,8 @@ class _One:
         self.device = device
         self.stays = stays  # the configuration names it
         self.declared: tuple[str, ...] | None = None  # with which tasks it was taken in
-        self.waits = False  # for a look
+        self.waits = False  # for its turn
+        self.asked = False  # what it can do
         self.unread = False  # whether something that cannot be read was told
         self.remembered = False  # from before this process
 
@@ -109,6 +110,7 @@ class OldDevices:
         self._by_place: dict[tuple[str, str], _One] = {}
         self._by_id: dict[str, _One] = {}
         self._turns: asyncio.Queue[_One] = asyncio.Queue()
+        self._asking: set[asyncio.Task[None]] = set()
         self._kept = Kept(config.state and config.state / "old-devices.json")
         if config.adopt:
             for name, settings in config.adopted.items():
@@ -136,24 +138,22 @@ class OldDevices:
         """Take a ``status`` or a ``result`` of a device that has no description."""
         if not message.payload:
             return
-        one = self._by_place.get((prefix, device_id))
+        one = self._by_place.get((prefix, device_id)) or self._new(prefix, device_id, kind, message)
+        if one is None:
+            return
         try:
-            if one is None:
-                if not self._is_old(kind, message):
-                    return
-                one = self._add(prefix, device_id)
-            if one is None:
-                return
             if kind == "status":
                 one.device.hear_status(message.payload, retained=message.retained)
             elif not message.retained:
                 one.device.hear_result(message.payload)
         except wire.WireError as error:
-            if one and not one.unread:
+            if not one.unread:
                 one.unread = True
                 _LOGGER.warning("%s/%s said a %s that cannot be read: %s", *one.place, kind, error.message)
             return
-        if one.declared != one.device.tasks:
+        if one.declared is None and (one.device.told is None or not one.device.heard):
+            self._ask(one)
+        elif one.declared != one.device.tasks:
             self._look(one)
 
     def described(self, prefix: str, device_id: str) -> None:
@@ -182,6 +182,27 @@ class OldDevices:
             except Exception:
                 _LOGGER.exception("%s: it could not be taken in or let go", one.device_id)
 
+    def close(self) -> None:
+        """Ask no more."""
+        for asking in self._asking:
+            asking.cancel()
+
+    def _ask(self, one: _One) -> None:
+        """Ask a device for its tasks before it is taken in; many may be silent, so all at once."""
+        if one.asked:
+            return
+        one.asked = True
+
+        async def ask() -> None:
+            with contextlib.suppress(LabError):
+                await one.device.look()
+            one.asked = False
+            self._look(one)
+
+        asking = asyncio.create_task(ask())
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+
     # One after the other
 
     def _look(self, one: _One) -> None:
@@ -204,9 +225,7 @@ class OldDevices:
         if one.declared == one.device.tasks:
             return
         if one.declared is None:
-            with contextlib.suppress(LabError):
-                await one.device.look()
-            if not one.device.heard and not one.stays and not one.remembered:
+            if not one.stays and not one.remembered and not one.device.heard:
                 return
         elif not self._house.is_idle(one.device_id):
             asyncio.get_running_loop().call_later(BUSY_AGAIN, self._look, one)
@@ -226,16 +245,17 @@ class OldDevices:
 
     # Who is known
 
-    def _is_old(self, kind: str, message: Message) -> bool:
-        """Whether something new is a device of the older dialect.
-
-        Raises:
-            wire.WireError: It says nothing that could be read.
-        """
-        if kind == "result":
-            wire.read_result(message.payload)
-            return not message.retained
-        return not isinstance(old_words.read_status(message.payload).bridge, str)
+    def _new(self, prefix: str, name: str, kind: str, message: Message) -> _One | None:
+        """Something that was not heard before: a device of the older dialect, where that can be read."""
+        try:
+            if kind == "result":
+                wire.read_result(message.payload)
+                is_old = not message.retained
+            else:  # another bridge speaks for what names one
+                is_old = not isinstance(old_words.read_status(message.payload).bridge, str)
+        except wire.WireError:
+            return None
+        return self._add(prefix, name) if is_old else None
 
     def _add(self, prefix: str, name: str) -> _One | None:
         device_id = as_id(name)

@@ -20,6 +20,7 @@ class Outline:
         base: The base topic.
         discovery: Home Assistant's discovery prefix.
         stop_topic: The lab's emergency stop, obeyed beside that of the base.
+        adopts: Where it looks for devices with a link of their own: its base and more; or nowhere.
     """
 
     bridge: str
@@ -28,6 +29,7 @@ class Outline:
     base: str = wire.DEFAULT_BASE
     discovery: str = wire.DEFAULT_DISCOVERY
     stop_topic: str = wire.emergency_stop_topic(wire.DEFAULT_BASE)
+    adopts: tuple[str, ...] = ()
 
 
 def load_outline(file: Path) -> Outline:
@@ -49,5 +51,6 @@ def load_outline(file: Path) -> Outline:
         raise Misconfigured("\n".join(told))
     if top is None:  # a problem, which has been told
         raise Misconfigured(f"{file}: incomplete")
-    devices = tuple(top.devices)
-    return Outline(top.bridge, user or top.bridge, devices, top.base, top.discovery, top.stop_topic)
+    adopts = tuple(dict.fromkeys((top.base, *top.adopt_prefixes))) if top.adopt else ()
+    topics = (top.base, top.discovery, top.stop_topic)
+    return Outline(top.bridge, user or top.bridge, tuple(top.devices), *topics, adopts)

@@ -470,3 +470,25 @@ def test_what_lives_is_remembered_and_what_is_gone_is_not() -> None:
     assert live["flow"] == "number"
     assert live["on_overflowed"] == "device_automation"
     assert "sponge" not in live
+
+
+# Devices with a link of their own
+
+
+def test_a_board_is_available_by_its_own_word_alone() -> None:
+    """Every entity of it: no bridge keeps its stop button alive."""
+    told = kitchen_sink.description() | {"bridge": None}
+    for message in announce(told, base="ot2").values():
+        for component in message["components"].values():
+            if "availability" in component:
+                assert component["availability"] == [
+                    {"topic": "ot2/sink/status", "value_template": "{{ value_json.status }}"}
+                ]
+    assert json.dumps(announce(told)).count("lab2mqtt/bridge/") == 0
+
+
+def test_the_state_of_a_board_may_lack_a_key() -> None:
+    """Else the hub would log an error with every message, for a mistake of somebody else."""
+    told = json.dumps(announce(kitchen_sink.description() | {"bridge": None}))
+    assert "value_json[" not in told
+    assert "value_json.get(" in told

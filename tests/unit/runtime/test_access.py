@@ -35,6 +35,30 @@ def test_a_bridge_speaks_for_itself_and_its_devices_only() -> None:
     }
 
 
+def test_a_bridge_that_adopts_announces_the_boards_that_are_named() -> None:
+    """And hears of all under its prefixes; who may read the base may read these, too."""
+    adopter = Outline("bench", "bench", adopts=("lab2mqtt", "ot2"))
+    people = People(["hub"], ["ada"], ["wall"], ["lamp"])
+    for base in ("lab2mqtt", "ot2"):
+        assert {
+            f"topic readwrite {base}/lamp/+",
+            f"topic write {base}/lamp/picture/+",
+            f"topic write homeassistant/device/{base}_lamp/config",
+            f"topic readwrite homeassistant/device/{base}_lamp/+/config",
+            f"topic read {base}/+/description",
+            f"topic read {base}/+/status",
+        } <= lines(adopter, people, "bench")
+        assert f"topic readwrite {base}/lamp/+" in lines(adopter, people, "lamp")
+        assert f"topic write {base}/+/command" in lines(adopter, people, "hub")
+        assert f"topic read {base}/#" in lines(adopter, people, "wall")
+    assert {"topic read ot2/+/result", "topic read lab2mqtt/bridge/+/health"} <= lines(
+        adopter, people, "bench"
+    )
+    assert not [line for line in lines(BENCH, people, "bench") if "lamp" in line or "health" in line]
+    with pytest.raises(Misconfigured, match="lie in each other"):
+        users_of([Outline("bench", "bench", adopts=("lab2mqtt", "homeassistant"))], people)
+
+
 def test_only_a_bridge_and_a_hub_announce() -> None:
     """An announcement can make any entity of Home Assistant, and Home Assistant may command everything."""
     people = People(["hub"], ["ada"], ["wall"], ["lamp"])

@@ -411,3 +411,43 @@ def test_what_was_remembered_without_parts_is_read(tmp_path: Path) -> None:
         assert hub.components()["sponge"] == hub.components()["soap"] == {"platform": "sensor"}
 
     run_in_no_time(work())
+
+
+def test_of_an_adopted_device_only_the_announcement_is_cleared(tmp_path: Path) -> None:
+    """What it retains itself is its own, also when it is no more here, or has lost a picture."""
+
+    async def work() -> None:
+        hub = Hub()
+        one = Announcer(tmp_path / "kept.json", "ot2", "homeassistant", hub.publish, adopted=True)
+        one.describe(with_dishwasher())
+        await asyncio.sleep(2 * APART)
+        one.describe(without(with_dishwasher(), "picture"))
+        await asyncio.sleep(2 * APART)
+        one.close()
+        later = Announcer(tmp_path / "kept.json", "ot2", "homeassistant", hub.publish, adopted=True)
+        assert later.remembered == ["sink"]
+        hub.said.clear()
+        later.take_back("sink")
+        topics = [topic.replace("lab2mqtt", "ot2") for topic in (TOPIC, PART)]
+        assert [(topic, payload) for topic, payload, _ in hub.said] == [(topic, "") for topic in topics]
+        assert later.remembered == []
+        later.take_back("sink")
+        assert len(hub.said) == len(topics)
+
+    run_in_no_time(work())
+
+
+def test_a_device_that_is_taken_back_is_not_announced_by_a_timer() -> None:
+    """A hub that was just born must not see it come back."""
+
+    async def work() -> None:
+        hub = Hub()
+        one = announcer(hub)
+        one.describe(sink())
+        one.again()
+        one.take_back("sink")
+        hub.said.clear()
+        await asyncio.sleep(10 * JITTER)
+        assert hub.said == []
+
+    run_in_no_time(work())

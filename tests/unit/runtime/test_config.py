@@ -17,6 +17,7 @@ from lab2mqtt.runtime.config import (
     load,
     make_device,
 )
+from lab2mqtt.runtime.outline import load_outline
 
 SECRET = "sesame-7f3a"  # noqa: S105 - nobody's
 GOOD = """\
@@ -329,6 +330,33 @@ def test_a_password_that_is_not_there_is_told_with_where_it_was_looked_for(file:
 
 
 # Simulated
+
+
+def test_a_bridge_that_only_adopts_needs_no_device(file: Path) -> None:
+    """It looks under its base, and under the one of the older dialect unless told."""
+    file.write_text("bridge: adopter\nadopt: true\ndevices: {}\n")
+    found = load(file)
+    assert (found.devices, found.adopt, found.adopt_prefixes) == ((), True, ("ot2",))
+    assert load_outline(file).adopts == ("lab2mqtt", "ot2")
+    file.write_text("bridge: adopter\nbase: ot2\ndevices: {}\n")
+    found = load(file)
+    assert (found.adopt, found.adopt_prefixes) == (False, ())
+    assert load_outline(file).adopts == ()
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "told"),
+    [
+        ("[a b, a.b]", "'a.b' and 'a b' are one to Home Assistant"),
+        ("[lab2mqtt/x]", "'lab2mqtt/x' and 'lab2mqtt' lie in each other"),
+        ("['#']", "'#' is not a topic without wildcards"),
+    ],
+)
+def test_prefixes_that_cannot_be_told_apart_are_refused(file: Path, prefixes: str, told: str) -> None:
+    """A topic would be of two."""
+    (line,) = problems(file, f"bridge: adopter\ndevices: {{}}\nadopt_prefixes: {prefixes}\n")
+    assert line.startswith("3: adopt_prefixes: ")
+    assert told in line
 
 
 def test_a_simulated_device_says_so(file: Path) -> None:
