@@ -21,6 +21,7 @@ import time
 
 from announcing import announcing
 from bench import Bench
+from board import board
 from commands import many_at_once, one_at_a_time
 from daemon import daemon
 from figures import Figure, as_json, as_markdown, as_text
@@ -44,6 +45,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "daemon": daemon,
     "scale": scale,
     "loss": loss,
+    "board": board,
 }
 
 

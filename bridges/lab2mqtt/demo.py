@@ -149,9 +149,9 @@ class _Demo:
         installed = time.monotonic()
         self._links = {device_id: self._state / f"{device_id}.link" for device_id in self._wanted}
         self._start_broker(program)
+        self._start_devices()
         if runs_boards:
             self._start_boards(runs_boards)
-        self._start_devices()
         url = f"mqtt://{LOOPBACK}:{self._port}"
         self._stack.enter_context(
             running_demo.tell(url, {name: str(link) for name, link in self._links.items()})
@@ -203,6 +203,10 @@ class _Demo:
             self._start("broker", ["broker", "--port", str(self._port)])
 
     def _start_boards(self, interpreter: Path) -> None:
+        # A board that finds no broker waits for a second.
+        deadline = time.monotonic() + READY_WITHIN
+        while not listens(self._port) and time.monotonic() < deadline:
+            time.sleep(0.02)
         for board in self._boards:
             options = ["--node", board, "--device-id", board, "--broker", f"{LOOPBACK}:{self._port}"]
             options += ["--name", BOARDS[board].name, "--area", AREA, "--micropython", str(interpreter)]

@@ -14,11 +14,16 @@ _PROGRESS_EVERY = const(200)  # ms
 
 
 class Answers:
-    """The answers of one board."""
+    """The answers of one board.
+
+    Args:
+        say: Publishes them.
+        remembered: The last ids, which are kept with their answers.
+    """
 
     def __init__(self, say, remembered):
         self._say = say
-        self._remembered = remembered
+        self.remembered = remembered
         self._progress_at = 0
 
     def refuse(self, request_id, task, code, text):
@@ -42,9 +47,9 @@ class Answers:
             code, text = _why(error, task)
             payload = wire.encode(wire.failure(request_id, task, code, text, clock.now())).encode()
         if keep:
-            self._remembered.answer(request_id, payload)
+            self.remembered.answer(request_id, payload)
         else:
-            self._remembered.forget(request_id)
+            self.remembered.forget(request_id)
         if tell and error is None:
             self.event("task_succeeded", task=task, request_id=request_id)
         elif tell:

@@ -1,32 +1,24 @@
 """A board: its parts and tasks, wired to everything that makes it a device of the lab."""
 
 import asyncio
-import sys
+import gc
 from time import ticks_diff, ticks_ms
 
-from labboard import boots, clock, description, guard, settings, tasks
-from labboard.answers import Answers
+from labboard import boots, clock, guard, tasks
+from labboard.borrowed import borrow
 from labboard.commands import Commands
-from labboard.execution import Execution
-from labboard.guard import Guard
-from labboard.health import KEYS, Health
-from labboard.holds import Holds
-from labboard.pins import Pins
-from labboard.remembered import Remembered
-from labboard.say import Say
-from labboard.state import State
-from labboard.stop import Stop, told
+from labboard.stop import told
+from micropython import const
 import wire
 
-_STATE = (
-    "readiness readiness_reasons connected emergency_stop stop_confirmed task reserved_by reserved_until "
-    "reservation_reason maintenance maintenance_by updated_at"
-).split() + list(KEYS)
-_FLUSH = 1000  # ms for a last answer before a reset
+_FLUSH = const(1000)  # ms for a last answer before a reset
+_GARBAGE = const(8192)  # bytes between two collections
 
 
 class Board:
     """One board.
+
+    What it consists of (``answers``, ``commands``, ``config``, …) is set by ``wiring``, for its own parts alone.
 
     Args:
         kind: What it is, one word for programs: ``lab_sensor``.
@@ -37,9 +29,12 @@ class Board:
         version: Of the application.
 
     Attributes:
+        device_id: Its id.
         settings: Those of the node.
-        pins: The pins that the configuration allows.
-        link: The connection to the broker; None before ``run``.
+        pins: The pins that the configuration allows; until it runs.
+        parts: What is wired to it.
+        tasks: Name → task, but for those of the house.
+        link: The connection to the broker; from when it runs.
         faults: Name → text of what makes the board unfit.
         on_up: Functions, plain or coroutine, that are called on each new link.
 
@@ -48,69 +43,14 @@ class Board:
     """
 
     def __init__(self, kind="board", name="", model="", manufacturer="", node="", version=""):
-        told = self._config = settings.read()
-        self.device_id = told["device_id"]
-        self.settings = told["settings"]
-        self.pins = Pins(told["pins"], told["chip"])
         self.parts = []
         self.tasks = {}
         self.faults = {}
         self.on_up = []
-        self.link = self._network = None
-        self._heard = []  # (topic without #, handler)
-        self._subscriptions = []
-        this = boots.current
-        if this:
-            built = this.application()
-            node, version = node or built[0], version or built[1]
-        self._about = {
-            "device_id": self.device_id,
-            "name": told["name"] or name or self.device_id,
-            "kind": kind,
-            "manufacturer": manufacturer,
-            "model": (model or sys.platform) + (" (simulated)" if told["simulated"] else ""),
-            "sw_version": version,
-            "area": told["area"],
-            "node": node,
-            "simulated": True if told["simulated"] else None,
-        }
-        say = self._say = Say(told["base"], self.device_id)
-        self._stop_topics = [wire.emergency_stop_topic(told["base"])]
-        if told["stop_topic"] not in self._stop_topics:
-            self._stop_topics.append(told["stop_topic"])
-        remembered = Remembered()
-        self._answers = Answers(say, remembered)
-        self.health = Health(this.last_crash if this else "")
-        self._state = State(say, self.parts, self._reasons, self._more)
-        self._stop = Stop(
-            self._stop_topics, self._stop_parts, self._end_all, self._answers, say, self._state.changed
-        )
-        self._holds = Holds(self._answers.event, self._state.changed)
-        self._commands = Commands(
-            self.tasks,
-            self._stop,
-            self._holds,
-            remembered,
-            self._answers,
-            self.health,
-            self._state,
-            self._clear,
-        )
-        self._execution = self._commands.execution = Execution(
-            self._commands.check, self._answers, self._state, self._stop_parts
-        )
-        say.retain("description", self._pieces, True)
-        say.retain("status", self._status)
-        say.retain("state", self._state.payload)
-        self.add_task(
-            tasks.Task(
-                "get_device_status",
-                lambda: self.health.status(self.device_id, list(self.tasks)),
-                effect="read",
-                description="How the board is.",
-                returns='{"device_id", "free_memory", "platform", "tasks_available", "uptime_ms"}',
-            )
-        )
+        self.link = None
+        self.listeners = []  # (topic, handler)
+        self._wiring = borrow("wiring")
+        self._wiring.make(self, kind, name, model, manufacturer, node, version)
 
     # What a node's main.py makes it of
 
@@ -120,21 +60,7 @@ class Board:
         Raises:
             ValueError: A key or a task of it is there already.
         """
-        key = getattr(part, "key", "") or type(part).__name__.lower()
-        count = 1
-        while key in [each.key for each in self.parts]:
-            count += 1
-            key = "%s_%d" % (key.rstrip("0123456789_"), count)
-        for entity in part.entities:
-            if entity in _STATE or any(entity in each.entities for each in self.parts):
-                raise ValueError("two entities are called " + entity)
-        part.key = key
-        part.lock = asyncio.Lock()
-        for task in part.tasks:
-            self.add_task(task)
-            task.part = part
-        self.parts.append(part)
-        guard.safe(part)
+        self._wiring.add(self, part)
         return part
 
     def add_task(self, task):
@@ -143,43 +69,36 @@ class Board:
         Raises:
             ValueError: There is one of that name.
         """
-        if task.name in self.tasks or task.name in Commands.house():
-            raise ValueError("two tasks are called " + task.name)
-        self.tasks[task.name] = task
+        self._wiring.add_task(self, task)
         return task
 
-    def task(
-        self, name=None, parameters=None, effect="set", timeout=10, description="", returns="", required=None
-    ):
+    def task(self, *args, **named):
         """Make a function a task of this board, as ``labboard.task``."""
-        return tasks.declare(
-            tasks.TASKS, name, parameters, effect, timeout, description, returns, required
-        )
+        return tasks.task(*args, **named)
 
     def listen(self, topic, handler):
         """Call a function with topic and payload of what comes on a topic; ``#`` may stand at its end."""
-        self._subscriptions.append(topic)
-        self._heard.append((topic.rstrip("#"), handler))
+        self.listeners.append((topic, handler))
 
     def topic(self, kind):
         """The device's topic of a kind."""
-        return self._say.topic(kind)
+        return self.speaker.topic(kind)
 
     # What tasks and parts call while it runs
 
     def progress(self, percent=None, message=None):
         """Tell how far the task is that calls this: 0 to 100, or words, or both."""
-        job = self._execution.job_of(asyncio.current_task())
+        job = self.execution.job_of(asyncio.current_task())
         if job and job.task.effect != "read":
-            self._answers.progress(job.command, percent, message)
+            self.answers.progress(job.command, percent, message)
 
     def event(self, event_type, **data):
         """Tell that something happened."""
-        self._answers.event(event_type, **data)
+        self.answers.event(event_type, **data)
 
     def changed(self):
         """Say the state soon: something has changed that no reading tells."""
-        self._state.changed()
+        self.state.changed()
 
     def may_move(self):
         """Why nothing may move by itself now; "" where it may."""
@@ -189,157 +108,120 @@ class Board:
         silence = ticks_diff(ticks_ms(), link.heard)
         if link.safe_after is not None and silence > link.safe_after * 1000:
             return "nothing is heard from the broker, by which it could be stopped"
-        return self._commands.why_not()
+        return self.commands.why_not()
 
     def say(self, kind, message, qos=1):
         """Publish a message on the device's topic of a kind."""
-        self._say.put(kind, message, qos)
+        self.speaker.put(kind, message, qos)
 
     def restart(self, why):
         """Start anew, once the last answers are out; all parts are made safe before."""
-        if why not in self.faults:
+        if "restart" not in self.faults:
             print("restart:", why)
-            self.faults[why] = "about to restart: " + why
-            self._execution.close(self.faults[why])
+            why = self.faults["restart"] = "about to restart: " + why
+            self.execution.close(why)
             asyncio.create_task(self._restart())
-
-    # How it runs
 
     def run(self):
         """Run for ever. Whatever ends it, the parts are safe after."""
         try:
             asyncio.run(self._run())
         finally:
-            for part in self.parts:
-                guard.safe(part)
+            self._make_safe()
 
-    async def _run(self):
-        config = self._config
-        for task in tasks.TASKS.values():
-            self.add_task(task)
-        self._add_update()
-        if any(task.effect == "move" for task in self.tasks.values()):
-            self._state.longest = 10_000
-        self._state.begin()
-        link = self._link()
-        ticks = (self.health.tick, self._execution.tick, self._stop.tick, self._holds.tick)
-        watch = Guard(
-            self.parts, ticks, self._execution, config["reset_without_link"], self.restart, config["watchdog"]
-        )
-        if boots.current:
-            asyncio.create_task(boots.current.prove(lambda: link.up, config["good_after"]))
-        await _all(
-            watch.run(link),
-            self._execution.run(),
-            self._state.run(),
-            self._say.run(),
-            clock.keep(config["ntp_host"]),
-            link.run(),
-        )
+    # What its own parts call
 
-    def _link(self):
-        config = self._config
-        if config["transport"] == "own":
-            from labboard.mqtt import Link
-        else:
-            from labboard.link_mqtt_as import Link
-        from labboard.wifi import WiFi
-
-        self._network = WiFi(config)
-        self._command_topic = self.topic("command")
-        will = (self.topic("status"), self._status(wire.OFFLINE))
-        topics = self._stop_topics + [self._command_topic] + self._subscriptions
-        link = Link(config, self.device_id, will, topics, self._hear, self._up, self._network)
-        times = [part.safe_after for part in self.parts if part.safe_after is not None]
-        link.safe_after = min(times) if times else None
-        link.needed = len(self._stop_topics)
-        self.link = self._say.link = link
-        return link
-
-    def _add_update(self):
-        this = boots.current
-        if this is None:
-            return
-        from labboard.update import Update
-
-        def publish(topic, payload):
-            return self.link.publish(topic, payload)
-
-        update = Update(
-            this,
-            self._config["update_key"],
-            self.topic("update"),
-            publish,
-            self.progress,
-            lambda: self._stop.engaged,
-            lambda: self.restart("a new application"),
-        )
-        self.add(update)
-        for topic in update.topics:
-            self.listen(topic, update.hear)
-
-    def _hear(self, topic, payload, retained):
+    def hear(self, topic, payload, retained):
+        """Take a message."""
         try:
-            if topic in self._stop_topics:
-                self._stop.hear(topic, payload, retained)
-            elif topic == self._command_topic:
-                self._commands.receive(payload, retained)
+            if topic in self.stop.topics:
+                self.stop.hear(topic, payload, retained)
+            elif topic == self.command_topic:
+                self.commands.receive(payload, retained)
             else:
-                for begin, handler in self._heard:
-                    if topic.startswith(begin):
+                for known, handler in self.listeners:
+                    if topic == known or (known.endswith("#") and topic.startswith(known[:-1])):
                         handler(topic, payload)
                         break
         except MemoryError:
+            gc.collect()
             self.health.malformed += 1
 
-    async def _up(self):
-        self._say.all_changed()
-        self._stop.link_up()
+    async def link_up(self):
+        """Say everything on a new link."""
+        self.speaker.all_changed()
+        self.stop.link_up()
         for call in self.on_up:
             called = call()
             if hasattr(called, "send"):
                 await called
 
-    def _pieces(self):
-        return description.pieces(self._about, self.parts, self.tasks)
+    def pieces(self):
+        """The description, in pieces."""
+        return borrow("description").pieces(self.about, self.parts, self.tasks)
 
-    def _status(self, word=wire.ONLINE):
-        names = list(self.tasks) + Commands.house()
+    def status(self, word=wire.ONLINE):
+        """The status, as it goes out."""
+        names = list(self.tasks) + list(Commands.house())
         return wire.encode(wire.status(self.device_id, word, clock.now(), None, names)).encode()
 
-    def _more(self):
-        stop = self._stop
-        told = {"emergency_stop": stop.engaged is not None, "stop_confirmed": stop.confirmed}
-        self._holds.state(told)
-        self.health.state(told, self.link, self._network, self._say.dropped)
-        return told
-
-    def _reasons(self):
-        found = {}
-        stop = self._stop
-        if stop.engaged:
-            found["emergency_stopped"] = [told(stop.engaged)]
-        faults = [text for text in (stop.problem, self._holds.problem) if text] + list(self.faults.values())
-        if faults:
-            found["fault"] = faults
-        self._holds.reasons(found)
+    def more(self):
+        """What belongs to the state beside readings and readiness."""
+        stop = self.stop
+        found = {"emergency_stop": stop.engaged is not None, "stop_confirmed": stop.confirmed}
+        self.holds.state(found)
+        self.health.state(found, self.link, self.network, self.speaker.dropped)
         return found
 
-    def _stop_parts(self):
+    def reasons(self):
+        """What stands in the way, by the word of the readiness."""
+        found = {}
+        stop = self.stop
+        if stop.engaged:
+            found["emergency_stopped"] = [told(stop.engaged)]
+        faults = [text for text in (stop.problem, self.holds.problem) if text] + list(self.faults.values())
+        if faults:
+            found["fault"] = faults
+        self.holds.reasons(found)
+        return found
+
+    def stop_parts(self):
+        """Let all that moves stand; gives what was in the way, or ""."""
         return guard.stop(self.parts)
 
-    def _end_all(self, code, text):
-        self._execution.end_all(code, text)
+    def end_all(self, code, text):
+        """End what runs and waits."""
+        self.execution.end_all(code, text)
 
-    def _clear(self):
-        self._say.publish(self._command_topic, b"", True)
+    def clear_command(self):
+        """Clear what is retained on the command topic."""
+        self.speaker.publish(self.command_topic, b"", True)
+
+    async def _run(self):
+        watch = self._wiring.finish(self)
+        self._wiring = self.pins = None
+        gc.threshold(_GARBAGE)
+        if boots.current:
+            asyncio.create_task(boots.current.prove(lambda: self.link.up, self.config["good_after"]))
+        await _all(
+            watch,
+            self.execution.run(),
+            self.state.run(),
+            self.speaker.run(),
+            clock.keep(self.config["ntp_host"]),
+            self.link.run(),
+        )
+
+    def _make_safe(self):
+        for part in self.parts:
+            guard.safe(part)
 
     async def _restart(self):
         import machine
 
-        for part in self.parts:
-            guard.safe(part)
+        self._make_safe()
         await asyncio.sleep_ms(_FLUSH)
+        self._make_safe()
         if boots.current:
             boots.current.forgive()
         machine.reset()

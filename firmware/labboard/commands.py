@@ -1,34 +1,17 @@
 """Commands: from what came to exactly one answer."""
 
 import os
-from time import ticks_ms
 
 from labboard import clock
 from labboard.answers import LONGEST_ANSWER
+from labboard.borrowed import borrow
 from labboard.remembered import content, is_gone, replayed
 from labboard.stop import told
-from labboard.tasks import Task
 import wire
 
 LONGEST_COMMAND = LONGEST_ANSWER  # bytes
-_REASON = {"type": "string", "maxLength": 255}
-_HOLDER = {"type": "string", "minLength": 1, "maxLength": wire.MAX_NAME}
-# What every device can do: name → parameters, and which of them must be given.
-_HOUSE = {
-    "cancel": ({"request_id": {"type": "string", "maxLength": wire.MAX_REQUEST_ID}}, ()),
-    "emergency_stop": ({"reason": _REASON}, ()),
-    "reset_emergency_stop": ({}, ()),
-    "reserve": (
-        {
-            "holder": _HOLDER,
-            "seconds": {"type": "number", "minimum": 1, "maximum": 86400, "unit": "s"},
-            "reason": _REASON,
-        },
-        ("holder", "seconds"),
-    ),
-    "release": ({"holder": _HOLDER}, ("holder",)),
-    "set_maintenance": ({"on": {"type": "boolean"}, "reason": _REASON}, ("on",)),
-}
+# What every device can do.
+_HOUSE = ("cancel", "emergency_stop", "reset_emergency_stop", "reserve", "release", "set_maintenance")
 
 
 class Commands:
@@ -38,29 +21,27 @@ class Commands:
         tasks: Name → task, of the board's own.
         stop: Its emergency stop.
         holds: Its reservation and maintenance.
-        remembered: The last ids.
         answers: Says what becomes of them.
         health: Counts what cannot be answered.
         state: Tells its readiness.
         clear: Clears what is retained on the command topic.
     """
 
-    def __init__(self, tasks, stop, holds, remembered, answers, health, state, clear):
+    def __init__(self, tasks, stop, holds, answers, health, state, clear):
         self._tasks = tasks
         self._stop = stop
         self._holds = holds
-        self._remembered = remembered
+        self._remembered = answers.remembered
         self._answers = answers
         self._health = health
         self._state = state
         self._clear = clear
-        self._began = ticks_ms()
         self.execution = None
 
     @staticmethod
     def house():
         """The names of the tasks that every device has."""
-        return list(_HOUSE)
+        return _HOUSE
 
     def receive(self, payload, retained):
         """Take what came on the command topic."""
@@ -183,25 +164,8 @@ class Commands:
             known = ", ".join(sorted(list(self._tasks) + list(_HOUSE)))
             raise wire.WireError(wire.UNKNOWN_TASK, "no task %r; there are %s" % (name, known))
         wire.check_expiry(command, clock.now(), False)
-        parameters, required = _HOUSE[name]
-        given = Task(name, None, parameters, required=list(required)).arguments(command["parameters"])
-        if name == "cancel":
-            result = self.execution.cancel(given.get("request_id"))
-        elif name == "reset_emergency_stop":
-            result = self._reset()
-        elif name == "reserve":
-            result = self._holds.reserve(command, **given)
-        elif name == "release":
-            result = self._holds.release(**given)
-        else:
-            result = self._holds.maintain(command, **given)
+        stop, holds, state = self._stop, self._holds, self._state
+        result = borrow("house").do(name, command, stop, holds, self.execution, state)
         # A script that renews every minute would push all else out of what is remembered.
         renewed = "renewed" in result
         self._answers.settle(command, result, tell=not renewed, keep=not renewed)
-
-    def _reset(self):
-        released = self._stop.reset()
-        told = {"released": released, "readiness": self._state.readiness()[0]}
-        if released:
-            told["needs_homing"], told["look_at"] = [], ""
-        return told

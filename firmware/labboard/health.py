@@ -6,18 +6,6 @@ from time import ticks_diff, ticks_ms
 
 import machine
 
-# As members of the description's entities: as objects they would take five times the room.
-ENTITIES = (
-    '"free_memory":{"platform":"sensor","name":"Free memory","unit":"B","device_class":"data_size",'
-    '"state_class":"measurement","category":"diagnostic"},'
-    '"rssi":{"platform":"sensor","name":"Signal","unit":"dBm","device_class":"signal_strength",'
-    '"state_class":"measurement","category":"diagnostic","attributes":["reconnects","messages_dropped"]},'
-    '"uptime":{"platform":"sensor","name":"Uptime","unit":"s","device_class":"duration",'
-    '"state_class":"total_increasing","category":"diagnostic"},'
-    '"reset_cause":{"platform":"sensor","name":"Reset cause","icon":"mdi:restart-alert","category":"diagnostic"},'
-    '"last_crash":{"platform":"sensor","name":"Last crash","icon":"mdi:bug-outline","none":"none",'
-    '"category":"diagnostic"}'
-)
 KEYS = ("free_memory", "rssi", "uptime", "reset_cause", "last_crash", "reconnects", "messages_dropped")
 _CAUSES = (
     ("PWRON_RESET", "power on"),

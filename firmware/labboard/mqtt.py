@@ -90,11 +90,11 @@ class Link(Reconnecting):
                 for piece in pieces:
                     if len(packet) + len(piece) > self._max_packet:
                         stream.write(packet)
-                        await stream.drain()
+                        await _drain(stream)
                         packet = bytearray()
                     packet.extend(piece)
                 stream.write(packet)
-                await stream.drain()
+                await _drain(stream)
                 done = True
             finally:
                 if not done and self._stream is stream:
@@ -128,6 +128,7 @@ class Link(Reconnecting):
             self._address = None
 
     async def _open(self):
+        self._lock = asyncio.Lock()  # whoever holds the last one may wait for a socket that is closed
         await self._connect()
         for number, topic in enumerate(self._subscriptions):
             if await self._subscribe(topic) & 0x80:
@@ -262,6 +263,12 @@ class Link(Reconnecting):
             if count:
                 self.heard = ticks_ms()
                 view = view[count:]
+
+
+async def _drain(stream):
+    """Send what waits, within a time: a socket that is closed meanwhile never says that it takes more."""
+    if stream.out_buf:
+        await asyncio.wait_for_ms(stream.drain(), ANSWER)
 
 
 def _secured(plain, host, ca):

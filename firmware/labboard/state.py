@@ -76,7 +76,8 @@ class State:
         while True:
             now = ticks_ms()
             for number, part in enumerate(self._parts):
-                if part.every and ticks_diff(now, self._due[number]) >= 0:
+                # A task that reads may hold its part for long, and the others must not wait for it.
+                if part.every and ticks_diff(now, self._due[number]) >= 0 and not part.lock.locked():
                     self._due[number] = ticks_add(now, part.every)
                     await self._read(part)
             if ticks_diff(ticks_ms(), self._said_at) > self.longest // 2:

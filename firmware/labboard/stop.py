@@ -9,7 +9,7 @@ import wire
 
 _FILE = "/latch.json"
 _AGAIN = const(200)  # ms between two attempts on a part that did not stop, and two corrections of the broker
-_BURST = const(8)  # writings at once; then
+_BURST = const(30)  # writings at once; then
 _REST = const(1000)  # ms between two: a flood of stops must not wear out the flash
 _SETTLE = const(1000)  # ms in which a new link tells what is retained
 
@@ -26,6 +26,8 @@ class Stop:
         changed: Called when a latch has changed.
 
     Attributes:
+        topics: Where the lab's stop is said.
+        file: Where the latches are kept.
         lab: Topic → stop, of those that are engaged.
         own: The board's own stop, or None.
         confirmed: Whether the parts have obeyed the last stop; None without one.
@@ -33,13 +35,13 @@ class Stop:
     """
 
     def __init__(self, topics, stop_parts, end_all, answers, say, changed, file=_FILE):
-        self._topics = topics
+        self.topics = topics
         self._stop_parts = stop_parts
         self._end_all = end_all
         self._answers = answers
         self._say = say
         self._changed = changed
-        self._file = file
+        self.file = file
         self._told = set()  # topics on which the broker told what it retains
         self._asked_at = None
         self._put_back = set()
@@ -52,12 +54,11 @@ class Stop:
         self.own = None
         self.confirmed = None
         self.problem = ""
-        self._load()
 
     @property
     def engaged(self):
         """The stop that forbids motion; the lab's counts first."""
-        for topic in self._topics:
+        for topic in self.topics:
             if topic in self.lab:
                 return self.lab[topic]
         return self.own
@@ -189,27 +190,9 @@ class Stop:
         self._spare -= 1
         self.problem = ""
         try:
-            whole_file.write(self._file, {"lab": self.lab, "own": self.own})
+            whole_file.write(self.file, {"lab": self.lab, "own": self.own})
         except OSError as error:
-            self.problem = "%s cannot be written: %s" % (self._file, error)
-
-    def _load(self):
-        try:
-            os.stat(self._file)
-        except OSError:
-            return
-        try:
-            kept = whole_file.read(self._file, {})
-            # What is no record counts as a stop: whoever resets it has looked at the board.
-            own = kept["own"]
-            for topic, stop in kept["lab"].items():
-                if topic in self._topics:
-                    self.lab[topic] = wire.read_stop(wire.encode(stop).encode())
-            self.own = own and wire.read_stop(wire.encode(own).encode())
-        except (KeyError, TypeError, AttributeError, ValueError, wire.WireError):
-            self.own = wire.stop_message(True, "unreadable", "board", self._file + " cannot be read", 0)
-        if self.engaged:
-            self.confirmed = True  # a board begins with its outputs at rest
+            self.problem = "%s cannot be written: %s" % (self.file, error)
 
 
 def told(stop):

@@ -15,8 +15,8 @@ BLOCKED = "blocked"
 class Jumper(Part):
     """armed → action (motion or ``trigger``) → lockout → armed; ``blocked`` until somebody unblocks.
 
-    The solenoid is let go after its own time, the sound ends with the action. A stop of the board or a lost link ends
-    the action; motion begins none as long as ``may_move`` forbids it.
+    The solenoid is let go after its own time, the sound ends with the action. A stop of the board or a lost
+    link ends the action; motion begins none as long as ``may_move`` forbids it.
     """
 
     every = 50
@@ -34,8 +34,8 @@ class Jumper(Part):
             event: Is called with what happened, such as ``board.event``.
             solenoid: How long the lid is thrown, in s; at most the relay's longest time.
             action: From the trigger to the end of the sound, in s; at most 120, at least ``solenoid``.
-            lockout: From the end of the action until it is armed, in s; at most 3600. The first lasts until the
-                motion sensor is warm.
+            lockout: From the end of the action until it is armed, in s; at most 3600. The first lasts until
+                the motion sensor is warm.
 
         Raises:
             ValueError: Such times are no good.
@@ -88,7 +88,7 @@ class Jumper(Part):
             yield Task(name, run, {}, effect, description=words)
 
     def trigger(self):
-        """Jump, as if somebody came near; asked for, it does so in a lockout as little as blocked.
+        """Jump, as if somebody came near.
 
         Raises:
             WireError: It is not armed, or the solenoid rests.

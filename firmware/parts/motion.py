@@ -43,7 +43,7 @@ class Motion(Part):
             self._edge = time.ticks_ms()
 
     def began(self):
-        """Whether motion began since this was asked last."""
+        """Whether motion began since this was asked last; each edge is a beginning, held or not."""
         self._look()
         began, self._began = self._began, False
         return began
@@ -62,10 +62,10 @@ class Motion(Part):
             self._is_cold = False
             edge = None
         if edge is not None or self._pin.value():
-            if self._sign is None:
+            if edge is not None or self._sign is None:
                 self._began = True
-                if self._event:
-                    self._event("motion_detected")
+            if self._sign is None and self._event:
+                self._event("motion_detected")
             self._sign = now
         elif self._sign is not None and time.ticks_diff(now, self._sign) > self._hold:
             self._sign = None

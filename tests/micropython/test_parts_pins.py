@@ -316,6 +316,12 @@ async def main():
     tell([motion.began(), motion.began(), happened])
     world(motion=False)
     await until(lambda: not Pin(4).value())
+    await asyncio.sleep_ms(20)
+    world(motion=True)
+    await until(motion.began)  # another edge, while it still holds
+    tell(happened)
+    world(motion=False)
+    await until(lambda: not Pin(4).value())
     motion.read()
     held = await until(lambda: not motion.read()["motion"])
     tell(held)
@@ -325,7 +331,8 @@ asyncio.run(main())
     assert told[0] == {"motion": None}
     assert told[1] == [{"motion": False}, False, []]
     assert told[2] == [True, False, ["motion_detected"]]
-    assert 150 <= told[3] < 1000
+    assert told[3] == ["motion_detected"]
+    assert 150 <= told[4] < 1000
 
 
 PIPETTE = """

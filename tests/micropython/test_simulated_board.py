@@ -219,8 +219,13 @@ def test_chips_are_gone_one_by_one_or_all(board: Trained) -> None:
     assert board.reading("i2c") == {"gone": ["as7341", "sht4x"]}
     board.fault("sensor_gone")
     assert board.reading("i2c") == {"gone": True}
+    board.fault("sensor_garbled")
+    assert board.reading("i2c") == {"gone": True, "bad_crc": True}
     board.fault("sensor_gone", on=False)
+    assert board.reading("i2c") == {"bad_crc": True}
+    board.fault("sensor_garbled", on=False)
     assert board.reading("i2c") == {}
+    assert board.truth()["faults"] == []
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """The main.py of a board that has nothing but its link. It prints a line of JSON for each thing that happens.
 
-What comes on its command topic is an order: ``publish`` (topic, size, retain, qos), ``pieces`` (topic, count), ``status``,
-``after`` (ms, order), ``raise``, ``fail`` (the next on_up); anything else is only told.
+What comes on its command topic is an order: ``publish`` (topic, size, retain, qos), ``pieces`` (topic, count),
+``status``, ``after`` (ms, order), ``fail`` (the next ``on_up``); anything else is only told.
 """
+# ruff: noqa: ANN001, ANN002, ANN003, ANN201, D103, FBT003, PLW0603, PTH123, RUF006, T201 - MicroPython
 
 import asyncio
 import json
@@ -89,12 +90,4 @@ link = Link(
 )
 link.safe_after = told["safe_after"]
 
-
-async def main():
-    if told["orders"]:
-        for each in told["orders"]:
-            asyncio.create_task(order(*each))
-    await link.run()
-
-
-asyncio.run(main())
+asyncio.run(link.run())

@@ -16,6 +16,7 @@ from lab2mqtt.core.run import Run
 
 ASK_EVERY = 30.0  # s between two questions how it is
 ASK_WITHIN = 2.0  # s for the answer; two of them fit into a reading
+SILENT_FIRST = 3.0  # s until a device that did not answer is asked again; later ever more rarely
 STOP_WITHIN = 2.0  # s until a stop is sent again
 NOT_KNOWN = "whether it was done is not known"
 
@@ -89,6 +90,7 @@ class OldDevice:
         self._offline = False
         self._refuses_status = False
         self._heard_at = self._asked_at = self._air_at = float("-inf")
+        self._pause = SILENT_FIRST
         self._snapshot = Snapshot()
         self._platform = ""
 
@@ -153,6 +155,7 @@ class OldDevice:
 
     def _alive(self) -> None:
         self._heard_at = self._monotonic()
+        self._pause = SILENT_FIRST
         self.heard, self._offline = True, False
 
     # The driver
@@ -167,7 +170,7 @@ class OldDevice:
             raise Unreachable("no link to the broker")
         if self.may_be_asked:
             if self._monotonic() - self._heard_at > ASK_EVERY:
-                if self._monotonic() - self._asked_at < ASK_EVERY:
+                if self._monotonic() - self._asked_at < self._pause:
                     raise Unreachable(self._absence)
                 await self._ask()
         elif self._offline:
@@ -264,6 +267,7 @@ class OldDevice:
             if self._heard_at >= self._asked_at:
                 return  # it has just come
             self._heard_at = float("-inf")
+            self._pause = min(2 * self._pause, ASK_EVERY)
             raise Unreachable(self._absence) from None
         told = answer.get("result")
         if answer["status"] == "error":

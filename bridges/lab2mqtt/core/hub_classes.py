@@ -26,7 +26,7 @@ SENSOR_UNITS: dict[str, frozenset[str]] = {
         "data_size": "B, GB, Gbit, GiB, KiB, MB, Mbit, MiB, PB, PiB, TB, TiB, bit, kB, kbit",
         "date": "",
         "distance": "cm, ft, in, km, m, mi, mm, nmi, yd",
-        "duration": "d, h, min, ms, s, μs",
+        "duration": "d, h, min, ms, s",
         "energy": "GJ, GWh, Gcal, J, MJ, MWh, Mcal, TWh, Wh, cal, kJ, kWh, kcal, mWh",
         "energy_distance": "kWh/100km, km/kWh, mi/kWh",
         "energy_storage": "GJ, GWh, Gcal, J, MJ, MWh, Mcal, TWh, Wh, cal, kJ, kWh, kcal, mWh",

@@ -155,6 +155,7 @@ class Bridge:
         self._claim.forget()
         self._speakers.forget()
         self._adoption.forget()
+        self._old.forget()
         own = [*self._lab_stop.topics, self._status_topic, self._claim.topic, self._birth_topic]
         remembered = self._announcer.remembered
         topics = [*((topic, 1) for topic in own), *self._others.topics, *self._adoption.topics]

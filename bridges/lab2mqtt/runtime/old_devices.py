@@ -53,13 +53,14 @@ class House(Protocol):
 class _Port:
     """The way to one device."""
 
-    def __init__(self, link: Connection, prefix: str, name: str) -> None:
+    def __init__(self, link: Connection, listens: Callable[[], bool], prefix: str, name: str) -> None:
         self._link = link
+        self._listens = listens
         self._topic = wire.device_topic(prefix, name, "command")
 
     @property
     def up(self) -> bool:
-        return self._link.up
+        return self._link.up and self._listens()  # or the answer would not be heard
 
     def command(self, message: Mapping[str, object], *, qos: int) -> None:
         self._link.publish(self._topic, wire.encode(message), qos=qos, later=False)
@@ -106,7 +107,7 @@ class OldDevices:
         self._link = link
         self._house = house
         self._clock = clock
-        self._adopts = False
+        self._adopts = self._listens = False
         self._by_place: dict[tuple[str, str], _One] = {}
         self._by_id: dict[str, _One] = {}
         self._turns: asyncio.Queue[_One] = asyncio.Queue()
@@ -128,11 +129,15 @@ class OldDevices:
 
     # What adoption tells
 
+    def forget(self) -> None:
+        """A new link: nothing is heard before ``adopt`` says so."""
+        self._listens = False
+
     def adopt(self, *, adopts: bool) -> None:
         """This bridge is the one that adopts from now on, or another is."""
-        self._adopts = adopts
+        self._adopts = self._listens = adopts
         for one in self._by_place.values():
-            self._look(one)
+            self._look_or_ask(one)
 
     def hear(self, prefix: str, device_id: str, kind: str, message: Message) -> None:
         """Take a ``status`` or a ``result`` of a device that has no description."""
@@ -151,10 +156,8 @@ class OldDevices:
                 one.unread = True
                 _LOGGER.warning("%s/%s said a %s that cannot be read: %s", *one.place, kind, error.message)
             return
-        if one.declared is None and (one.device.told is None or not one.device.heard):
-            self._ask(one)
-        elif one.declared != one.device.tasks:
-            self._look(one)
+        if one.declared != one.device.tasks and self._listens:
+            self._look_or_ask(one)
 
     def described(self, prefix: str, device_id: str) -> None:
         """A device has a description by now, and is not of the older dialect."""
@@ -187,8 +190,12 @@ class OldDevices:
         for asking in self._asking:
             asking.cancel()
 
-    def _ask(self, one: _One) -> None:
-        """Ask a device for its tasks before it is taken in; many may be silent, so all at once."""
+    def _look_or_ask(self, one: _One) -> None:
+        """Ask a new device for its tasks before it is taken in; many may be silent, so all at once."""
+        known = one.stays or one.remembered or (one.device.told is not None and one.device.heard)
+        if one.declared is not None or known or not self._adopts:
+            self._look(one)
+            return
         if one.asked:
             return
         one.asked = True
@@ -271,7 +278,8 @@ class OldDevices:
             return None
         told = self._config.adopted.get(name)
         settings = told if told and told.prefix == prefix else OldSettings(prefix=prefix)
-        device = OldDevice(name, settings, _Port(self._link, prefix, name), clock=self._clock)
+        port = _Port(self._link, lambda: self._listens, prefix, name)
+        device = OldDevice(name, settings, port, clock=self._clock)
         one = _One(device_id, device, stays=settings is told)
         self._by_place[one.place] = self._by_id[device_id] = one
         return one

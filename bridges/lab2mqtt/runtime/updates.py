@@ -1,6 +1,7 @@
 """Applications for boards: offered to those of the same node, and handed out in the pieces they ask for."""
 
 import asyncio
+from collections.abc import Iterable
 import logging
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +12,7 @@ from lab2mqtt.runtime.mqtt import Message
 
 _LOGGER = logging.getLogger(__name__)
 
-LOOK_EVERY = 10.0  # s between two looks into the folder
+LOOK_EVERY = 2.0  # s between two looks into the folder
 LARGEST_PIECE = 4096  # bytes; a board takes no longer packet
 LARGEST_FILE = 262_144  # bytes, as a board takes it
 LARGEST_MANIFEST = 4096  # bytes
@@ -79,17 +80,21 @@ class Updates:
         self.topics = [(wire.device_topic(base, "+", "update/want"), 1)]
 
     async def run(self) -> None:
-        """Offer what is built while the bridge runs, until cancelled."""
+        """Offer what there is, and what is built while the bridge runs, until cancelled."""
         while True:
             self.look()
             await asyncio.sleep(LOOK_EVERY)
 
     def look(self) -> None:
-        """Read what is new in the folder, and offer it."""
+        """Read what is new in the folder, and offer to each board what it has not been offered yet."""
         manifests = {file: _mark(file) for file in self._folder.glob(f"*/app_a/{MANIFEST}")}
-        if manifests == self._seen:
-            return
-        self._seen = manifests
+        if manifests != self._seen:
+            self._seen = manifests
+            self._read(manifests)
+        for device_id in [*self._boards]:
+            self._offer(device_id)
+
+    def _read(self, manifests: Iterable[Path]) -> None:
         self._applications = {}
         for file in sorted(manifests):
             folder = file.parents[1]
@@ -99,14 +104,15 @@ class Updates:
                 _LOGGER.warning("No update out of %s: %s", folder, error)
                 continue
             self._applications[application.manifest.node] = application
-        for device_id in self._boards:
-            self._offer(device_id)
 
     def described(self, device_id: str, node: str) -> None:
-        """A board said which node it is; an empty word: it is none that can be updated."""
+        """A board said which node it is; an empty word: it is none that can be updated.
+
+        It is offered something at the next look, and not at once: amqtt says nothing more of what is retained
+        to who makes it keep something new meanwhile.
+        """
         if node:
             self._boards[device_id] = node
-            self._offer(device_id)
         else:
             self.gone(device_id)
 

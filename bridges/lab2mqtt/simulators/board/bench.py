@@ -19,10 +19,23 @@ FAULTS: Final = {
     "sensor_gone": Fault(f"no chip answers on I2C; or only chip={'|'.join(CHIPS)}", {"chip": CHIPS}),
     "sensor_garbled": Fault("the checksums of the climate chip are wrong"),
     "fan_stalled": Fault("something holds the fan"),
+    "balance_silent": Fault("the balance sends nothing"),
+    "balance_unstable": Fault("the balance does not come to rest"),
+}
+# What the world says then, in the words of firmware/simulated.
+_SAYS: Final[dict[str, dict[str, Any]]] = {
+    "wifi_off": {"wifi": False},
+    "ntp_off": {"ntp": False},
+    "sensor_gone": {"i2c": {"gone": True}},
+    "sensor_garbled": {"i2c": {"bad_crc": True}},
+    "fan_stalled": {"fan_stalled": True},
+    "balance_silent": {"uart": {"silent": True}},
+    "balance_unstable": {"uart": {"unstable": True}},
 }
 _VALUES: Final = {
     **{name: drift.words for name, drift in DRIFTING.items()},
     "mass": "on the balance, g",
+    "rssi": "of the Wi-Fi, dBm",
     "motion": "whether somebody moves before the sensor",
 }
 HANDS: Final = {
@@ -53,12 +66,8 @@ class Bench:
             return
         if name == "sensor_gone":
             self._gone = self._gone | {chip} if on and chip else set()
-        self._world.say(
-            wifi="wifi_off" not in self._faults,
-            ntp="ntp_off" not in self._faults,
-            fan_stalled="fan_stalled" in self._faults,
-            i2c=self._bus(),
-        )
+        (key,) = _SAYS[name]
+        self._world.say(**{key: self._wrong(key)})
 
     def turn(self) -> None:
         """Let time go on: the world drifts, and a watchdog bites."""
@@ -68,14 +77,15 @@ class Bench:
             self._faults.discard("hang")
             self._power.bite()
 
-    def _bus(self) -> dict[str, Any]:
-        """What is wrong with the chips, as the stand-in of I2C reads it."""
-        told: dict[str, Any] = {}
-        if "sensor_gone" in self._faults:
-            told["gone"] = sorted(self._gone) or True
-        if "sensor_garbled" in self._faults:
-            told["bad_crc"] = True
-        return told
+    def _wrong(self, key: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+        """What all faults together say of one key of the world; None where none does."""
+        said = [_SAYS[name][key] for name in sorted(self._faults - {"hang"}) if key in _SAYS[name]]
+        if not said or not isinstance(said[0], dict):
+            return said[0] if said else None
+        together = {name: value for one in said for name, value in one.items()}
+        if self._gone and "gone" in together:
+            together["gone"] = sorted(self._gone)
+        return together
 
     def _obey(self, asked: dict[str, Any]) -> dict[str, Any]:
         if fault := asked.get("fault"):

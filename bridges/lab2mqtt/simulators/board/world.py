@@ -44,7 +44,16 @@ DRIFTING: Final = {
 # What a light sensor gets on a lit desk, by channel, in counts for gain 1 and 1 ms.
 _CHANNELS: Final = ("f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "clear", "nir")
 _DESK: Final = dict(zip(_CHANNELS, (0.03, 0.08, 0.1, 0.12, 0.14, 0.15, 0.13, 0.09, 0.4, 0.06), strict=True))
-STEADY: Final[dict[str, Any]] = {"wifi": True, "ntp": True, "i2c": {}, "mass": 0.0, "motion": False}
+STEADY: Final[dict[str, Any]] = {
+    "wifi": True,
+    "rssi": -50,
+    "ntp": True,
+    "i2c": {},
+    "uart": {},
+    "mass": 0.0,
+    "motion": False,
+    "fan_stalled": False,
+}
 
 
 class World:
