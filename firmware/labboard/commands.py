@@ -2,12 +2,13 @@
 
 import os
 
+import wire
+
 from labboard import clock
 from labboard.answers import LONGEST_ANSWER
 from labboard.borrowed import borrow
 from labboard.remembered import content, is_gone, replayed
 from labboard.stop import told
-import wire
 
 LONGEST_COMMAND = LONGEST_ANSWER  # bytes
 # What every device can do.
@@ -43,7 +44,7 @@ class Commands:
         """The names of the tasks that every device has."""
         return _HOUSE
 
-    def receive(self, payload, retained):
+    def receive(self, payload, retained):  # noqa: C901 - the one way of every command
         """Take what came on the command topic."""
         if not payload:
             return
@@ -71,8 +72,8 @@ class Commands:
         elif self._is_new(command):
             try:
                 self._take(command, retained)
-            except wire.WireError as refusal:
-                self._answers.settle(command, error=refusal, tell=True)
+            except Exception as error:  # too little memory, too: whoever asked has an answer
+                self._answers.settle(command, error=error, tell=True)
 
     def check(self, task, command):
         """Let a task start.
@@ -151,7 +152,9 @@ class Commands:
             return
         began = now - self._health.uptime_ms // 1000 - 1
         if sent < began:
-            text = "sent before this board was reset: whether it was done then is not known, and it is not done now"
+            text = (
+                "sent before this board was reset: whether it was done is not known, and it is not done now"
+            )
             raise wire.WireError(wire.INTERRUPTED, text)
 
     def _do_at_once(self, command, name):

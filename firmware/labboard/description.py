@@ -2,9 +2,10 @@
 
 import json
 
+import wire
+
 from labboard.answers import LONGEST_ANSWER
 from labboard.remembered import IDS
-import wire
 
 _HOUSE = "/lib/labboard/house.json"
 _PIECE = 256  # bytes
@@ -16,7 +17,8 @@ _HEALTH = (
     '"state_class":"measurement","category":"diagnostic","attributes":["reconnects","messages_dropped"]},'
     '"uptime":{"platform":"sensor","name":"Uptime","unit":"s","device_class":"duration",'
     '"state_class":"total_increasing","category":"diagnostic"},'
-    '"reset_cause":{"platform":"sensor","name":"Reset cause","icon":"mdi:restart-alert","category":"diagnostic"},'
+    '"reset_cause":{"platform":"sensor","name":"Reset cause","icon":"mdi:restart-alert",'
+    '"category":"diagnostic"},'
     '"last_crash":{"platform":"sensor","name":"Last crash","icon":"mdi:bug-outline","none":"none",'
     '"category":"diagnostic"}'
 )
@@ -64,9 +66,9 @@ def _member(key, value):
 
 
 def _house(what):
-    """What every device has, as the build wrote it down: a text in a JSON object, whose quotes are escaped."""
+    """What every device has, as the build wrote it: a text in a JSON object, whose quotes are escaped."""
     try:
-        file = open(_HOUSE, "rb")
+        file = open(_HOUSE, "rb")  # noqa: SIM115 - it may not be there
     except OSError:  # a board that was not built, but copied together
         return
     with file:

@@ -144,7 +144,9 @@ class Execution:
         elif self.running is None:
             self._start(Job(command, task, arguments))
         elif not task.waits:
-            raise wire.WireError(wire.BUSY, "%s runs, and %s does not wait" % (self.running.task.name, task.name))
+            raise wire.WireError(
+                wire.BUSY, "%s runs, and %s does not wait" % (self.running.task.name, task.name)
+            )
         elif len(self._waiting) >= QUEUE:
             raise wire.WireError(wire.BUSY, "%d commands are waiting already" % QUEUE)
         else:

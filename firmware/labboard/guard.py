@@ -1,4 +1,4 @@
-"""The guard: outputs go to their safe state when the broker falls silent, and a board that is ill starts anew."""
+"""The guard: outputs go to their safe state when the broker falls silent; a board that is ill starts anew."""
 
 import asyncio
 from time import ticks_diff, ticks_ms
@@ -66,7 +66,10 @@ class Guard:
                 self._at_rest.append(part)
                 safe(part)
                 # What runs would go on to set it, and what waits is by now wanted by nobody.
-                text = "nothing was heard from the broker for %g s: %s" % (part.safe_after, part.safe_words or "safe state")
+                text = "nothing was heard from the broker for %g s: %s" % (
+                    part.safe_after,
+                    part.safe_words or "safe state",
+                )
                 self._execution.end_all(wire.INTERRUPTED, text)
 
     def _illness(self, now, linked):

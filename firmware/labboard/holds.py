@@ -3,9 +3,10 @@
 import time
 from time import ticks_add, ticks_diff, ticks_ms
 
-from labboard import clock, whole_file
 from micropython import const
 import wire
+
+from labboard import clock, whole_file
 
 _FILE = "/holds.json"
 _LONGEST = const(86400)  # s
@@ -106,7 +107,11 @@ class Holds:
     def _maintained(self):
         told = self.maintenance
         since = " since " + words(told["since"]) if told["since"] else ""
-        return "in maintenance by %s%s%s" % (told["by"], since, " (%s)" % told["reason"] if told["reason"] else "")
+        return "in maintenance by %s%s%s" % (
+            told["by"],
+            since,
+            " (%s)" % told["reason"] if told["reason"] else "",
+        )
 
     def keep(self):
         """Write it down."""

@@ -2,9 +2,10 @@
 
 from time import ticks_add, ticks_ms
 
+import wire
+
 from labboard import clock
 from labboard.tasks import Task
-import wire
 
 _REASON = {"type": "string", "maxLength": 255}
 _HOLDER = {"type": "string", "minLength": 1, "maxLength": wire.MAX_NAME}
@@ -17,7 +18,9 @@ def do(name, command, stop, holds, execution, state):
         wire.WireError: It is refused.
     """
     if name == "cancel":
-        given = _given(name, command, {"request_id": {"type": "string", "maxLength": wire.MAX_REQUEST_ID}}, [])
+        given = _given(
+            name, command, {"request_id": {"type": "string", "maxLength": wire.MAX_REQUEST_ID}}, []
+        )
         return execution.cancel(given.get("request_id"))
     if name == "reset_emergency_stop":
         _given(name, command, {}, [])

@@ -13,6 +13,7 @@ from labboard import clock, packets
 from labboard.reconnecting import ANSWER, Reconnecting
 
 _PIECE = const(256)  # bytes
+_TOGETHER = const(512)  # bytes that are put together to one write; larger pieces would need their room twice
 _RECENT = const(8)  # messages
 _REASONS = ("", "protocol", "client id", "not ready", "user or password", "not authorised")  # CONNACK
 
@@ -88,13 +89,18 @@ class Link(Reconnecting):
             done = False
             try:
                 for piece in pieces:
-                    if len(packet) + len(piece) > self._max_packet:
+                    if len(packet) + len(piece) > _TOGETHER:
                         stream.write(packet)
                         await _drain(stream)
                         packet = bytearray()
-                    packet.extend(piece)
-                stream.write(packet)
-                await _drain(stream)
+                    if len(piece) > _TOGETHER:
+                        stream.write(piece)
+                        await _drain(stream)
+                    else:
+                        packet.extend(piece)
+                if packet:
+                    stream.write(packet)
+                    await _drain(stream)
                 done = True
             finally:
                 if not done and self._stream is stream:

@@ -1,10 +1,11 @@
-"""What a board wrote down before it was reset: its latches and its holds. What cannot be read holds it back."""
+"""What a board wrote down before its reset: latches and holds. What cannot be read holds it back."""
 
 import os
 from time import ticks_add, ticks_ms
 
-from labboard import whole_file
 import wire
+
+from labboard import whole_file
 
 _DAY = 86400  # s
 

@@ -5,7 +5,7 @@ import hashlib
 from micropython import const
 
 IDS = 16
-_BYTES = const(6144)  # of all answers; a spectrum more or less must not be what a board dies of
+_BYTES = const(4096)  # of all answers; a spectrum more or less must not be what a board dies of
 _GONE = b"!"  # the answer was too long to be kept for so long
 
 
@@ -16,7 +16,7 @@ class Remembered:
         self._known = []  # [id, digest, only reads, answer or None while it runs]
 
     def find(self, request_id):
-        """What is known of an id: a list whose second is the content's digest and whose last the answer, or None."""
+        """What is known of an id: [id, digest of the content, whether it reads, answer or None], or None."""
         for one in self._known:
             if one[0] == request_id:
                 return one

@@ -1,12 +1,13 @@
-"""What a board says: retained topics as they change, the rest in order; kept, within bounds, while offline."""
+"""What a board says: retained topics as they change, the rest in order; kept, within bounds, offline."""
 
 import asyncio
+import gc
 
 from micropython import const
 import wire
 
 _MANY = const(24)  # messages that wait
-_BYTES = const(8192)  # of all that wait
+_BYTES = const(6144)  # of all that wait
 _SETTLE = const(20)  # ms in which changes of the state become one message
 
 
@@ -22,7 +23,7 @@ class Say:
         self._topic = base + "/" + device_id + "/"
         self._waiting = []  # (topic, payload, retained, QoS, may be dropped first)
         self._bytes = 0
-        self._retained = []  # (kind, makes its payload, whether in pieces), in the order in which they are said
+        self._retained = []  # (kind, makes its payload, whether in pieces), in the order of saying
         self._changed = set()
         self._news = asyncio.Event()
         self.link = None
@@ -68,8 +69,9 @@ class Say:
             self._news.clear()
             try:
                 await self._say()
-            except OSError:
-                await asyncio.sleep_ms(100)  # the link has gone; what was not said stays
+            except (OSError, MemoryError):
+                gc.collect()
+                await asyncio.sleep_ms(100)  # what was not said stays
                 if self.link.up:
                     self._news.set()
 
@@ -87,7 +89,7 @@ class Say:
                             await link.publish_pieces(self._topic + kind, make, True)
                         else:
                             await link.publish(self._topic + kind, make(), True, 1)
-                    except OSError:
+                    except (OSError, MemoryError):
                         self._changed.add(kind)
                         raise
             if self._waiting and not self._changed:

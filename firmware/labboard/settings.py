@@ -14,7 +14,7 @@ class WrongSettings(Exception):
     """The configuration cannot be used; the text names each key, its value and what is allowed."""
 
 
-def read(config="/config.json", secrets="/secrets.json"):
+def read(config="/config.json", secrets="/secrets.json"):  # noqa: C901 - one list of what there is
     """Read and check both files; without secrets all of them are empty.
 
     Raises:
@@ -36,7 +36,9 @@ def read(config="/config.json", secrets="/secrets.json"):
     take("name", "", _is_text, "a text")
     take("area", "", _is_text, "a text")
     take("base", wire.DEFAULT_BASE, wire.is_base, "a topic without wildcards")
-    take("stop_topic", wire.emergency_stop_topic(wire.DEFAULT_BASE), wire.is_base, "a topic without wildcards")
+    take(
+        "stop_topic", wire.emergency_stop_topic(wire.DEFAULT_BASE), wire.is_base, "a topic without wildcards"
+    )
     take("transport", "own", lambda value: value in _TRANSPORTS, "one of " + ", ".join(_TRANSPORTS))
     take("ntp_host", "pool.ntp.org", _is_text, "a text")
     take("keepalive", 20, _within(5, 300), "a whole number, 5 to 300 s")

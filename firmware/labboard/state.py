@@ -4,9 +4,10 @@ import asyncio
 import math
 from time import ticks_add, ticks_diff, ticks_ms
 
-from labboard import clock
 from micropython import const
 import wire
+
+from labboard import clock
 
 _READ_WITHIN = const(5000)  # ms
 _LOOK = const(50)  # ms between two looks at which part is to be read
@@ -91,7 +92,7 @@ class State:
             if part.every and (of is None or part is of):
                 await self._read(part)
 
-    async def _read(self, part):
+    async def _read(self, part):  # noqa: C901, PLR0912
         problem = None
         values = {}
         try:

@@ -3,9 +3,10 @@
 import os
 from time import ticks_diff, ticks_ms
 
-from labboard import clock, whole_file
 from micropython import const
 import wire
+
+from labboard import clock, whole_file
 
 _FILE = "/latch.json"
 _AGAIN = const(200)  # ms between two attempts on a part that did not stop, and two corrections of the broker

@@ -32,7 +32,7 @@ class Task:
         waits: Whether it may wait for others to end; else it is refused while one runs.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a decorator takes
         self,
         name,
         run,
@@ -49,8 +49,8 @@ class Task:
         Args:
             name: 1 to 64 printable characters.
             run: Called with the parameters by name; a coroutine function, or a plain one that is quick.
-            parameters: Name → JSON Schema (type, enum, minimum, maximum, minLength, maxLength, items, default,
-                unit, description).
+            parameters: Name → JSON Schema (type, enum, minimum, maximum, minLength, maxLength, items,
+                default, unit, description).
             effect: ``read``, ``set`` or ``move``.
             timeout: Seconds, more than 0.
             description: For people.
@@ -65,7 +65,9 @@ class Task:
         for key, schema in parameters.items():
             for kind in _kinds(schema):
                 if kind != "null" and kind not in _TYPES:
-                    raise ValueError("task %s: %s has the type %r; there are %s" % (name, key, kind, ", ".join(_TYPES)))
+                    raise ValueError(
+                        "task %s: %s has the type %r; there are %s" % (name, key, kind, ", ".join(_TYPES))
+                    )
         if required is None:
             required = [key for key, schema in parameters.items() if "default" not in schema]
         elif not all(key in parameters for key in required):
@@ -132,32 +134,28 @@ class Task:
         return told
 
 
-def task(name=None, parameters=None, effect="set", timeout=10, description="", returns="", required=None):
-    """Make a function a task of this board: ``@task``, ``@task("name", …)`` or ``@task(parameters=…)``."""
-    return declare(TASKS, name, parameters, effect, timeout, description, returns, required)
+def task(name=None, parameters=None, **more):
+    """Make a function a task of this board: ``@task``, ``@task("name", …)`` or ``@task(parameters=…)``.
 
-
-def micropython_task(
-    name=None, parameters=None, effect="set", timeout=10, description="", returns="", required=None
-):
-    """As ``task``; without ``parameters`` nothing is checked, and any are passed on."""
-    is_open = parameters is None
-    return declare(TASKS, name, parameters, effect, timeout, description, returns, required, is_open)
-
-
-def declare(tasks, name, parameters, effect, timeout, description, returns, required, is_open=False):
-    """Put a task into a registry; gives a decorator, or what a bare one has decorated."""
+    Args:
+        name: Its name; by default the function's.
+        parameters: What it takes, as ``Task``.
+        more: What else ``Task`` takes.
+    """
 
     def decorate(function):
         called = name if isinstance(name, str) else function.__name__
-        if called in tasks:
+        if called in TASKS:
             raise ValueError("two tasks are called " + called)
-        tasks[called] = Task(
-            called, function, parameters, effect, timeout, description, returns, required, is_open
-        )
+        TASKS[called] = Task(called, function, parameters, **more)
         return function
 
     return decorate(name) if callable(name) else decorate
+
+
+def micropython_task(name=None, parameters=None, **more):
+    """As ``task``; without ``parameters`` nothing is checked, and any are passed on."""
+    return task(name, parameters, is_open=parameters is None, **more)
 
 
 def allowed(schema):
@@ -194,12 +192,14 @@ def show(value):
 
 
 def _check(value, schema):
-    """The value as the task gets it: 3.0 is the integer 3, 3 is the number 3.0, and nothing else is converted."""
+    """The value as the task gets it: 3.0 is the integer 3, 3 is the number 3.0; nothing else is converted."""
     kinds = _kinds(schema)
     if value is None and "null" in kinds:
         return None
     choices = schema.get("enum")
-    if (kinds and not _is_type(value, kinds[0])) or (choices and not any(_same(value, one) for one in choices)):
+    if (kinds and not _is_type(value, kinds[0])) or (
+        choices and not any(_same(value, one) for one in choices)
+    ):
         raise ValueError("%s is not %s" % (show(value), allowed(schema)))
     if isinstance(value, list) and "items" in schema:
         return [_check(item, schema["items"]) for item in value]

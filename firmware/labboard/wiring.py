@@ -1,7 +1,12 @@
-"""How a board is put together: needed until it runs, and let go then."""
+"""How a board is put together: needed until it runs, and let go then.
+
+So no function of this module may be kept by anything: it would keep them all.
+"""
 
 import asyncio
 import sys
+
+import wire
 
 from labboard import boots, guard, tasks
 from labboard.answers import Answers
@@ -15,7 +20,6 @@ from labboard.remembered import Remembered
 from labboard.say import Say
 from labboard.state import State
 from labboard.stop import Stop
-import wire
 
 _STATE = (  # keys that every board has
     "readiness",
@@ -102,7 +106,7 @@ def make(board, kind, name, model, manufacturer, node, version):
     board.add_task(
         tasks.Task(
             "get_device_status",
-            lambda: board.health.status(board.device_id, list(board.tasks)),
+            board.get_device_status,
             effect="read",
             description="How the board is.",
             returns='{"device_id", "free_memory", "platform", "tasks_available", "uptime_ms"}',
@@ -180,17 +184,16 @@ def finish(board):
 def _add_update(board):
     from labboard.update import Update
 
-    def publish(topic, payload):
-        return board.link.publish(topic, payload)
-
-    def restart():
-        board.restart("a new application")
-
-    def stopped():
-        return board.stop.engaged
-
     key, topic = board.config["update_key"], board.topic("update")
-    update = Update(boots.current, key, topic, publish, board.progress, stopped, restart)
+    update = Update(
+        boots.current,
+        key,
+        topic,
+        board.publish,
+        board.progress,
+        board.stop_engaged,
+        board.restart_updated,
+    )
     add(board, update)
     for topic in update.topics:
         board.listen(topic, update.hear)

@@ -317,7 +317,7 @@ class WDT:
         self._timeout = timeout
         self._fed = time.ticks_ms()
         self._feeds = 0
-        asyncio.create_task(self._guard())  # noqa: RUF006 - MicroPython's loop keeps it
+        asyncio.create_task(self._guard())
 
     def feed(self):
         """Say that all is well."""

@@ -18,7 +18,7 @@ from lab2mqtt.hub.mosquitto import Mosquitto
 from lab2mqtt.hub.ports import LOOPBACK, free_port
 from lab2mqtt.runtime.access import hashed
 
-BRIDGE, OTHER, OTHER_DEVICE = "bench-pi", "other-pi", "other-resort"
+BRIDGE, OTHER, OTHER_DEVICE, ADOPTER = "bench-pi", "other-pi", "other-resort", "adopting-pi"
 HUB, OPERATOR, VIEWER, BOARD = "homeassistant", "ada", "wall", "lamp"
 WATCHER = ("watcher", "sees-everything")  # a line of our own in the access list
 
@@ -36,7 +36,7 @@ class Guarded(Mosquitto):
 
 
 class GuardedLab:
-    """Two bridges in configurations, one of which runs; a broker that asks everybody who they are."""
+    """Three bridges in configurations, one of which runs; a broker that asks everybody who they are."""
 
     def __init__(self, program: Path, folder: Path) -> None:
         self.folder = folder
@@ -47,8 +47,10 @@ class GuardedLab:
         self.servo = Servo(folder)
         self.config = self._configure(BRIDGE, DEVICE, str(self.servo.link))
         other = self._configure(OTHER, OTHER_DEVICE, "/dev/null")
+        self.adopter = self._configure(ADOPTER)
+        configs = [str(one) for one in (self.config, other, self.adopter)]
         self.acl_arguments = [
-            *("acl", str(self.config), str(other), "--hub", HUB, "--operator", OPERATOR),
+            *("acl", *configs, "--hub", HUB, "--operator", OPERATOR),
             *("--viewer", VIEWER, "--board", BOARD, "--out", str(self.out)),
         ]
         done = run(*self.acl_arguments)
@@ -64,12 +66,17 @@ class GuardedLab:
         self.broker = Guarded(program, port=self.port, settings=self._settings())
         self.bridge = Program(["run", str(self.config)], folder / "bridge.log")
 
-    def _configure(self, bridge: str, device: str, link: str) -> Path:
-        """The configuration of a bridge that has a certificate, and the password that acl is to make."""
+    def _configure(self, bridge: str, device: str = "", link: str = "") -> Path:
+        """The configuration of a bridge that has a certificate, and the password that acl is to make.
+
+        Without a device it adopts.
+        """
         certificate, key = self.bridge_certificate
         file = self.folder / f"{bridge}.yaml"
+        resort = {"model": "plate_resort", "simulated": True, "settings": {"device": link}}
         told = {
             "bridge": bridge,
+            "adopt": not device,
             "state": f"kept-{bridge}",
             "broker": {
                 "host": "localhost",
@@ -81,7 +88,7 @@ class GuardedLab:
                 "cert_file": str(certificate.relative_to(self.folder)),
                 "key_file": str(key.relative_to(self.folder)),
             },
-            "devices": {device: {"model": "plate_resort", "simulated": True, "settings": {"device": link}}},
+            "devices": {device: resort} if device else {},
         }
         file.write_text(yaml.safe_dump(told))
         return file

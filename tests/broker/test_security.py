@@ -12,6 +12,7 @@ import pytest
 from tests.broker.bench import DEVICE
 from tests.broker.certificates import Authority
 from tests.broker.guarded_lab import (
+    ADOPTER,
     BOARD,
     BRIDGE,
     HUB,
@@ -127,6 +128,37 @@ def test_a_board_may_stop_the_lab(guarded: GuardedLab, watcher: Observer) -> Non
         watcher.wait(f"lab2mqtt/{DEVICE}/event", lambda told: told.get("stop_id") == "box")
         board.publish(STOP, {"engaged": False, "stop_id": "box"}, retain=True)
         watcher.wait(f"lab2mqtt/{DEVICE}/state", lambda state: not state["emergency_stop"])
+
+
+@pytest.mark.parametrize("base", ["lab2mqtt", "ot2"])
+def test_a_bridge_that_adopts_announces_and_forgets_a_board_that_is_named(
+    guarded: GuardedLab, watcher: Observer, base: str
+) -> None:
+    """And that board alone: what another user says as somebody else does not reach it."""
+    told = {"protocol": 1, "device_id": BOARD, "name": "Lamp", "entities": {}, "tasks": {"go": {}}}
+    told["entities"] = {"go": {"platform": "button", "name": "Go", "task": "go"}}
+    topic = f"homeassistant/device/{base}_{BOARD}/config"
+    adopter = Program(["run", str(guarded.adopter)], guarded.folder / "adopter.log")
+    adopter.start()
+    try:
+        with voice(guarded, BOARD) as board:
+            board.publish(f"{base}/{BOARD}/description", told, retain=True)
+            board.publish(f"{base}/stranger/description", {**told, "device_id": "stranger"}, retain=True)
+            payload = watcher.wait(topic, bool, within=15).json
+            assert payload["components"]["go"]["command_topic"] == f"{base}/{BOARD}/command"
+            board.publish(f"{base}/{BOARD}/status", {"status": "offline"}, retain=True)
+            board.barrier()
+        watcher.wait(f"lab2mqtt/bridge/{ADOPTER}/health", lambda health: health["adopted"] == 1)
+        assert not watcher.heard(f"{base}/stranger/description")
+        said = run("forget", BOARD, "--config", str(guarded.adopter), "--base", base)
+        assert said.code == 0, said.err
+        watcher.barrier()
+        assert [watcher.heard(one)[-1].payload for one in (topic, f"{base}/{BOARD}/description")] == [
+            b"",
+            b"",
+        ]
+    finally:
+        adopter.terminate()
 
 
 def test_a_viewer_looks_and_does_not_command(guarded: GuardedLab, watcher: Observer) -> None:

@@ -102,13 +102,19 @@ class Arm:
 
 
 @pytest.fixture(scope="module")
-def shared_arm(
-    broker: Broker, micropython: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Arm]:
+def shared_arm(broker: Broker, micropython: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arm]:
     """A board that runs for all tests of a module."""
     base = f"bench-{uuid.uuid4().hex[:6]}"
     folder = tmp_path_factory.mktemp("arm")
-    board = Board(micropython, folder, broker, NODE, device_id="arm", config={"base": base, "stop_topic": "lab2mqtt/emergency_stop"}, heap="300k")
+    board = Board(
+        micropython,
+        folder,
+        broker,
+        NODE,
+        device_id="arm",
+        config={"base": base, "stop_topic": "lab2mqtt/emergency_stop"},
+        heap="300k",
+    )
     with board, Observer(broker.port, f"{base}/#") as seen:
         yield Arm(board, seen)
 

@@ -1,4 +1,4 @@
-"""Commands to a board: each is answered once, and moves something only if it is certainly wanted, once, now."""
+"""Commands to a board: each is answered once, and moves only what is certainly wanted, once, now."""
 
 import json
 import time
@@ -35,7 +35,7 @@ def test_a_retained_command_moves_nothing_and_is_cleared(arm: Arm) -> None:
     command = {"request_id": f"kept-{moves}-{time.time()}", "task": "turn", "parameters": {"angle": 1}}
     arm.seen.publish(arm.board.topic("command"), command, retain=True)
     arm.seen.barrier()
-    # As long as the board listens, it hears the command as one that is not retained: so only a new link counts.
+    # To who listens already it is not retained: only a new link counts.
     arm.result(command["request_id"])
     arm.board.power_cycle()
     since = arm.seen.mark()
@@ -43,9 +43,7 @@ def test_a_retained_command_moves_nothing_and_is_cleared(arm: Arm) -> None:
     told = arm.result(command["request_id"], since=since)
     assert told["error_code"] == "retained_command"
     assert arm.moves() == moves + 1
-    until(
-        lambda: not retained(arm.board.port, arm.board.topic("command")), "the command is cleared"
-    )
+    until(lambda: not retained(arm.board.port, arm.board.topic("command")), "the command is cleared")
 
 
 def test_a_repeat_gets_the_stored_result_and_moves_nothing(arm: Arm) -> None:
@@ -127,7 +125,9 @@ def test_what_cannot_be_read_moves_nothing_and_breaks_nothing(arm: Arm, payload:
     arm.ask("choose", {"well": "A1"})  # it says the state
     assert arm.moves() == moves
     assert arm.board.truth()["starts"] == starts
-    assert not [one for one in arm.seen.heard(arm.board.topic("status"), since) if one.json["status"] == "offline"]
+    assert not [
+        one for one in arm.seen.heard(arm.board.topic("status"), since) if one.json["status"] == "offline"
+    ]
     dropped = arm.seen.last(arm.board.topic("state"))["messages_dropped"]
     assert dropped == before + (1 if payload else 0)
 
@@ -163,9 +163,17 @@ def test_what_is_malformed_is_answered_where_its_id_can_be_read(
         ("turn", {"angle": 1, "speed": 2}, "turn has no 'speed': it takes angle"),
         ("look", {"size": 1.5}, "size 1.5 is not a whole number, 0 or more"),
         ("choose", {"well": "C3"}, "well 'C3' is not one of A1, B2"),
-        ("choose", {"well": "A1", "note": "long"}, "note 'long' has 4 characters: a text of 0 to 3 characters"),
+        (
+            "choose",
+            {"well": "A1", "note": "long"},
+            "note 'long' has 4 characters: a text of 0 to 3 characters",
+        ),
         ("cancel", {"id": 1}, "cancel has no 'id': it takes request_id"),
-        ("reserve", {"holder": "", "seconds": 1}, "holder '' has 0 characters: a text of 1 to 128 characters"),
+        (
+            "reserve",
+            {"holder": "", "seconds": 1},
+            "holder '' has 0 characters: a text of 1 to 128 characters",
+        ),
     ],
 )
 def test_wrong_parameters_are_told(arm: Arm, task: str, parameters: dict[str, Any], words: str) -> None:
@@ -182,7 +190,7 @@ def test_an_unknown_task_is_told(arm: Arm) -> None:
 
 
 def test_what_json_calls_the_same_is_taken(arm: Arm) -> None:
-    """3.0 is a whole number; what is not given has its default; what is not declared is passed on as it is."""
+    """3.0 is a whole number; what is not given has its default; what is not declared is passed on."""
     assert arm.ask("look", {"size": 3.0})["result"] == {"text": "xxx"}
     assert arm.ask("choose", {"well": "B2"})["result"] == {"well": "B2", "note": ""}
     given = {"a": 1, "b": [None, {"c": "é"}]}
@@ -284,7 +292,7 @@ def test_results_become_valid_json(arm: Arm) -> None:
     assert told.startswith("look was done, but what it returned has 6")
     assert told.endswith("bytes; at most 4096 are allowed")
     told = arm.refused("device_error", "fail", {"how": "object"})
-    assert told == "fail was done, but returned what JSON cannot hold: result.bad is a object, which JSON does not have"
+    assert told.startswith("fail was done, but returned what JSON cannot hold: result.bad is a object")
 
 
 def test_what_fails_is_told_by_who_must_act(arm: Arm) -> None:
@@ -305,4 +313,7 @@ def test_long_answers_do_not_use_up_the_memory(arm: Arm) -> None:
     arm.send("turn", {"angle": 5}, request_id=first["request_id"])
     assert arm.result(first["request_id"], since=since) == {**first, "replayed": True}
     assert arm.moves() == moves
-    assert json.loads(retained(arm.board.port, arm.board.topic("status"))[arm.board.topic("status")])["status"] == "online"
+    assert (
+        json.loads(retained(arm.board.port, arm.board.topic("status"))[arm.board.topic("status")])["status"]
+        == "online"
+    )

@@ -25,7 +25,9 @@ def test_a_reservation_keeps_others_away(arm: Arm) -> None:
     assert "; a reason takes it over" in arm.refused("reserved", "reserve", {"holder": "ben", "seconds": 9})
     assert arm.ask("reserve", {"holder": "anna", "seconds": 90})["result"]["renewed"] is True
     arm.refused("reserved", "release", {"holder": "ben"})
-    taken = arm.ask("reserve", {"holder": "ben", "seconds": 60, "reason": "leak"}, issued_by="panel")["result"]
+    taken = arm.ask("reserve", {"holder": "ben", "seconds": 60, "reason": "leak"}, issued_by="panel")[
+        "result"
+    ]
     assert taken["taken_from"] == "anna"
     event = arm.event("reservation_taken_over", since=since)
     assert {key: event[key] for key in ("holder", "taken_from", "reason", "by")} == {

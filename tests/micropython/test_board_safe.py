@@ -33,7 +33,7 @@ def own_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broke
 
 
 def test_a_lost_broker_brings_the_outputs_to_rest(own_broker: Broker, make_board: MakeBoard) -> None:
-    """Within the stated time; what ran ends, its answer is kept, and everything is said again to an empty broker."""
+    """Within the stated time; what ran ends, its answer is kept, and an empty broker is told everything."""
     board = make_board(own_broker, NODE, config={"base": f"b-{uuid.uuid4().hex[:6]}"}, heap="300k")
     with board.observer() as seen:
         board.start()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.broker.brokers import Broker
-from tests.broker.observer import retained
+from tests.broker.observer import Observer, retained
 from tests.micropython.arms import Arm, arm, shared_arm
 from tests.micropython.rig import Script
 
@@ -125,7 +125,7 @@ def test_only_pins_of_the_configuration_are_used(
     micropython: Path, tmp_path: Path, pins: dict[str, int], chip: str, wanted: str, words: str
 ) -> None:
     """And none that the board needs itself."""
-    first = f"pins.number('fan')\n    " if len(pins) > 1 else ""
+    first = "pins.number('fan')\n    " if len(pins) > 1 else ""
     main = (
         "from labboard.pins import Pins, WrongPin\n"
         f"pins = Pins({pins}, {chip!r})\n"
@@ -146,8 +146,14 @@ def test_only_pins_of_the_configuration_are_used(
             {"device_id": "p", "broker": {"host": "h", "port": 0}, "pins": {"led": "LED"}},
             "broker's port 0 is not a whole number, 1 to 65535; pins' led 'LED' is not the number of a pin",
         ),
-        ({"device_id": "p", "broker": {"host": "h"}, "transport": "umqtt"}, "'umqtt' is not one of own, mqtt_as"),
-        ({"device_id": "p", "broker": {"host": "h"}, "base": "a/#"}, "base 'a/#' is not a topic without wildcards"),
+        (
+            {"device_id": "p", "broker": {"host": "h"}, "transport": "umqtt"},
+            "'umqtt' is not one of own, mqtt_as",
+        ),
+        (
+            {"device_id": "p", "broker": {"host": "h"}, "base": "a/#"},
+            "base 'a/#' is not a topic without wildcards",
+        ),
     ],
 )
 def test_a_configuration_that_cannot_be_used_is_told(
@@ -177,10 +183,12 @@ def test_secrets_are_never_shown(micropython: Path, tmp_path: Path) -> None:
 
 def test_a_plain_main_py_is_a_board(broker: Broker, micropython: Path, tmp_path: Path) -> None:
     """Without a start program, folders of applications, or parts."""
-    config = {"device_id": "plain", "broker": {"host": "127.0.0.1", "port": broker.port}, "base": "plain-test"}
+    config = {
+        "device_id": "plain",
+        "broker": {"host": "127.0.0.1", "port": broker.port},
+        "base": "plain-test",
+    }
     main = "from labboard import Board\nBoard().run()\n"
-    from tests.broker.observer import Observer  # noqa: PLC0415
-
     with (
         Observer(broker.port, "plain-test/#") as seen,
         Script(micropython, tmp_path, main, config={**config, "watchdog": False}),

@@ -130,9 +130,7 @@ def test_a_stop_of_another_id_takes_the_place_of_the_first(arm: Arm) -> None:
     since = arm.seen.mark()
     engage(arm)
     engage(arm, stop_id="s-2")
-    arm.seen.wait(
-        arm.board.topic("event"), lambda told: told.get("stop_id") == "s-2", since=since
-    )
+    arm.seen.wait(arm.board.topic("event"), lambda told: told.get("stop_id") == "s-2", since=since)
     release(arm, "s-1")
     topic = f"{arm.board.base}/emergency_stop"
     before = arm.seen.mark()

@@ -86,9 +86,10 @@ def board(
     )
     to = made.file(f"/lib/{library.name}")
     (shutil.copytree if library.is_dir() else shutil.copy)(library, to)
+    since = bench.seen.mark()
     with made:
         made.until_said(f"MicroPython device {DEVICE} running", UP_WITHIN)
-        bench.until_online(DEVICE)
+        bench.until_online(DEVICE, since)
         yield made
     assert LOST not in made.said()
 

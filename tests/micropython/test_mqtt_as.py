@@ -1,7 +1,7 @@
 """The link of a board on mqtt_as: the tests of ``test_transport.py``, where its files are at hand.
 
-They are no part of this repository. ``$MQTT_AS_DIR`` names a clone of peterhinch/micropython-mqtt on GitHub, at
-the commit that ``lab2mqtt.boards.mqtt_as`` names.
+They are no part of this repository. ``$MQTT_AS_DIR`` names a clone of peterhinch/micropython-mqtt on GitHub,
+at the commit that ``lab2mqtt.boards.mqtt_as`` names.
 """
 
 import os

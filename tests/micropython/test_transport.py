@@ -93,9 +93,8 @@ def test_a_board_that_dies_is_called_offline(broker: Broker, watcher: Observer, 
 
 
 @pytest.mark.parametrize("down", [0.0, 6.0])
-def test_it_is_back_within_3_s_of_a_restart(
-    broker: Broker, watcher: Observer, make_link: MakeLink, down: float
-) -> None:
+@pytest.mark.usefixtures("watcher")
+def test_it_is_back_within_3_s_of_a_restart(broker: Broker, make_link: MakeLink, down: float) -> None:
     """However long the broker was away, and whether it said goodbye; and it hears again."""
     board = make_link(broker.port)
     board.wait("said")
@@ -109,7 +108,6 @@ def test_it_is_back_within_3_s_of_a_restart(
     with Observer(broker.port, "x/#") as seen:
         seen.publish(COMMAND, ["status"])
         assert board.wait("status")["reconnects"] == 2
-    del watcher
 
 
 @pytest.mark.parametrize("qos", [0, 1])
@@ -153,10 +151,10 @@ def test_it_asks_for_a_sign_of_life(broker: Broker, watcher: Observer, make_link
         watcher.publish(COMMAND, ["after", 390, ["status"]])
     board.wait("status", count=8)
     assert max(told["silent"] for told in board.told("status")) < 600
-    del watcher
 
 
-def test_a_broker_that_hangs_is_left(watcher: Observer, broker: Broker, make_link: MakeLink) -> None:
+@pytest.mark.usefixtures("watcher")
+def test_a_broker_that_hangs_is_left(broker: Broker, make_link: MakeLink) -> None:
     """It keeps the connection open and says nothing."""
     board = make_link(broker.port, safe_after=1)
     board.wait("said")
@@ -167,7 +165,6 @@ def test_a_broker_that_hangs_is_left(watcher: Observer, broker: Broker, make_lin
     finally:
         os.kill(broker.pid, signal.SIGCONT)
     board.wait("said", count=2, within=12)
-    del watcher
 
 
 def test_wifi_comes_and_goes(watcher: Observer, broker: Broker, make_link: MakeLink) -> None:
@@ -198,7 +195,6 @@ def test_what_fails_at_a_new_link_is_tried_again(
     broker.start()
     board.wait("up", count=3)
     board.wait("said", count=2)
-    del watcher
 
 
 def test_what_cannot_be_said_is_told(broker: Broker, watcher: Observer, make_link: MakeLink) -> None:
@@ -212,7 +208,6 @@ def test_what_cannot_be_said_is_told(broker: Broker, watcher: Observer, make_lin
     assert "link" in told["why"]
     broker.start()
     board.wait("said", count=2)
-    del watcher
 
 
 def test_a_topic_that_the_broker_refuses(make_link: MakeLink) -> None:
@@ -340,9 +335,8 @@ def test_a_broker_that_lets_us_not_in(make_link: MakeLink) -> None:
         assert hello.endswith(b"\0\x02b1\0\x05wrong")
 
 
-def test_another_client_of_its_name_is_no_reason_to_fight(
-    watcher: Observer, broker: Broker, make_link: MakeLink
-) -> None:
+@pytest.mark.usefixtures("watcher")
+def test_another_client_of_its_name_is_no_reason_to_fight(broker: Broker, make_link: MakeLink) -> None:
     """Each time that it is put out it waits for longer, and says what it suspects."""
     if isinstance(broker, Amqtt):
         pytest.skip("amqtt lets several clients of one name in")
@@ -356,4 +350,3 @@ def test_another_client_of_its_name_is_no_reason_to_fight(
         pauses.append(time.monotonic() - began)
     assert pauses[-1] > 1.9 > pauses[0]
     assert "is there another client called b1?" in board.said()
-    del watcher

@@ -1,7 +1,7 @@
-"""The main.py of a board that has nothing but its link. It prints a line of JSON for each thing that happens.
+"""The main.py of a board that has nothing but its link. It prints a line of JSON for whatever happens.
 
-What comes on its command topic is an order: ``publish`` (topic, size, retain, qos), ``pieces`` (topic, count),
-``status``, ``after`` (ms, order), ``fail`` (the next ``on_up``); anything else is only told.
+What comes on its command topic is an order: ``publish`` (topic, size, retain, qos), ``pieces`` (topic,
+count), ``status``, ``after`` (ms, order), ``fail`` (the next ``on_up``); anything else is only told.
 """
 # ruff: noqa: ANN001, ANN002, ANN003, ANN201, D103, FBT003, PLW0603, PTH123, RUF006, T201 - MicroPython
 

@@ -16,7 +16,7 @@ from lab2mqtt.core.run import Run
 
 ASK_EVERY = 30.0  # s between two questions how it is
 ASK_WITHIN = 2.0  # s for the answer; two of them fit into a reading
-SILENT_FIRST = 3.0  # s until a device that did not answer is asked again; later ever more rarely
+SILENT_FIRST = 2.0  # s until a device that did not answer is asked again; later ever more rarely
 STOP_WITHIN = 2.0  # s until a stop is sent again
 NOT_KNOWN = "whether it was done is not known"
 
@@ -90,7 +90,7 @@ class OldDevice:
         self._offline = False
         self._refuses_status = False
         self._heard_at = self._asked_at = self._air_at = float("-inf")
-        self._pause = SILENT_FIRST
+        self._pause = 0.0
         self._snapshot = Snapshot()
         self._platform = ""
 
@@ -113,6 +113,11 @@ class OldDevice:
     def polls(self) -> bool:
         """Whether the air is measured from time to time."""
         return self.settings.poll > 0 and ASK_AIR in self.tasks
+
+    def doubt(self) -> None:
+        """A new link to the broker: whether it is there is asked before anything else."""
+        self._heard_at = self._asked_at = float("-inf")
+        self._pause = 0.0
 
     # What it says
 
@@ -155,7 +160,7 @@ class OldDevice:
 
     def _alive(self) -> None:
         self._heard_at = self._monotonic()
-        self._pause = SILENT_FIRST
+        self._pause = 0.0
         self.heard, self._offline = True, False
 
     # The driver
@@ -203,10 +208,12 @@ class OldDevice:
 
         Raises:
             Fault: It refused or failed, in its own words.
-            Unreachable: There is no link to the broker.
+            Unreachable: There is no link to the broker, or it is not there; nothing was sent.
             Ended: It did not answer in time, or nobody waits any more.
         """
         try:
+            if self.may_be_asked and self._heard_at < 0:
+                await self._ask()
             # QoS 0: neither twice, nor from a broker's queue when it is back, when nobody expects it.
             result = await self._call(task, arguments, qos=0)
         except asyncio.CancelledError:
@@ -216,7 +223,7 @@ class OldDevice:
             except Ended as why:
                 if isinstance(why, TimedOut):
                     self._asked_at = float("-inf")  # is it still there?
-                raise type(why)(f"{why}; {NOT_KNOWN}") from None
+                raise type(why)(f"{why}; {NOT_KNOWN}") from why
             raise
         if result["status"] == "error":
             raise Fault(result["error"])
@@ -267,7 +274,7 @@ class OldDevice:
             if self._heard_at >= self._asked_at:
                 return  # it has just come
             self._heard_at = float("-inf")
-            self._pause = min(2 * self._pause, ASK_EVERY)
+            self._pause = min(max(2 * self._pause, SILENT_FIRST), ASK_EVERY)
             raise Unreachable(self._absence) from None
         told = answer.get("result")
         if answer["status"] == "error":

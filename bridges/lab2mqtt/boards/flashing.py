@@ -1,29 +1,28 @@
 """Getting an image onto a board, and looking at what is there.
 
-The board is restarted with a file ``/hold`` first: then it starts nothing, and no watchdog of a program that ran
-can reset it half way. Where an installation ends early, the file stays, and so nothing half runs.
+The board is restarted with a file ``/hold`` first: then it starts nothing, and no watchdog of a program that
+ran can reset it half way. Where an installation ends early, the file stays, and so nothing half runs.
 """
 
 from collections.abc import Callable, Mapping
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-import shutil
 import ssl
 import tempfile
 from typing import Any
 
 from lab2mqtt import __version__
-from lab2mqtt.boards import mqtt_as
+from lab2mqtt.boards import mqtt_as, nodes
 from lab2mqtt.boards.image import build, defaults, node_folder, over
-from lab2mqtt.boards.manifest import sha256
+from lab2mqtt.boards.manifest import MANIFEST, Manifest, sha256
 from lab2mqtt.boards.mpremote import BoardError, Mpremote
 from lab2mqtt.boards.settings import check_settings
 
 Say = Callable[[str], None]
 
 CA = "ca.der"
-SECRETS = "secrets.json"
-KEPT = ("latch.json", "boots.json", "crash.txt")  # what the board wrote itself, and what outlives an installation
+KEPT = ("/latch.json", "/boots.json", "/crash.txt")  # the board's own; they outlive an installation
 RATE = 4000  # bytes a second that mpremote writes, about
 
 # Our folders; what else lies on the board is not ours to hash or to remove.
@@ -35,7 +34,7 @@ def look(d):
  for e in os.ilistdir(d or '/'):
   p=d+'/'+e[0]
   if e[1]&0x4000:
-   if d or e[0] in %r:look(p)
+   if d or e[0] in FOLDERS:look(p)
   else:
    h=hashlib.sha256();n=0
    with open(p,'rb') as f:
@@ -49,7 +48,7 @@ s=os.statvfs('/')
 print('room',s[0]*s[3],s[0]*s[2])
 i=sys.implementation
 print('runs',i[0],'.'.join([str(n) for n in i[1][:3]]),'on',getattr(i,'_machine',sys.platform))
-""" % (_FOLDERS,)
+""".replace("FOLDERS", repr(_FOLDERS))
 _CHECK = """\
 try:
  from labboard import settings
@@ -57,7 +56,7 @@ try:
 except Exception as e:
  print('wrong',' '.join(str(e).split()))
 """
-_CRASH = "print('crash',open('/crash.txt').readline())"
+_PRINT = "print(open(%r).read())"
 _REMOVE = "import os\nfor p in %r:\n os.remove(p)"
 _FOLDER = """\
 import os
@@ -80,6 +79,7 @@ class Found:
         runs: Version and board of MicroPython.
         wrong: What is wrong with the configuration; empty when nothing is.
         crash: The last line of the last crash; empty without one.
+        applications: Folder → manifest of the application there.
     """
 
     files: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -88,6 +88,7 @@ class Found:
     runs: str = ""
     wrong: str = ""
     crash: str = ""
+    applications: dict[str, Manifest] = field(default_factory=dict)
 
 
 def install(
@@ -122,7 +123,7 @@ def install(
         manifest = build(node, image, config, secrets, version=version)
         if ca:
             (image / CA).write_bytes(_der(ca))
-        files = {f"/{path.relative_to(image).as_posix()}": path for path in image.rglob("*") if path.is_file()}
+        files = _files(image)
         board = Mpremote(port, map(str, secrets.values()))
         say(f"Looking at the board at {port} …")
         before = _look(board)
@@ -136,8 +137,8 @@ def install(
         new = {path: file for path, file in files.items() if before.files.get(path, ("",))[0] != sha256(file)}
         size = sum(file.stat().st_size for file in new.values())
         say(
-            f"Writing {manifest.node} {manifest.version}: {len(new)} of {len(files)} files, {_kilobytes(size)}, "
-            f"about {size // RATE + len(new) // 4 + 1} s …"
+            f"Writing {manifest.node} {manifest.version}: {len(new)} of {len(files)} files, "
+            f"{_kilobytes(size)}, about {size // RATE + len(new) // 4 + 1} s …"
         )
         _write(board, new)
         if whole.get("transport") == "mqtt_as":
@@ -157,30 +158,38 @@ def check(port: str = "auto") -> Found:
     """
     board = Mpremote(port)
     found = _look(board, more=True)
+    _read_more(board, found)
     board.reset()
     return found
 
 
 def compare(found: Found) -> dict[str, str]:
-    """Tell of each file of ours on a board whether it is as it should be.
-
-    Returns:
-        Path → ``as built``, ``as this lab2mqtt has it``, ``other than …``, ``kept``, or nothing known.
-    """
+    """Tell of each file on a board, and of each of the firmware that is not there, how it is."""
     with tempfile.TemporaryDirectory(prefix="lab2mqtt-image-") as folder:
-        image = Path(folder)
-        build(_any_node(), image)
-        ours = {f"/{path.relative_to(image).as_posix()}": sha256(path) for path in image.rglob("*") if path.is_file()}
-    ours = {path: digest for path, digest in ours.items() if not path.startswith("/app_")}
-    verdicts = {}
+        build(nodes()[0], Path(folder))
+        ours = {path: sha256(file) for path, file in _files(Path(folder)).items()}
+    built = {
+        f"{folder}/{file.name}": file.sha256
+        for folder, manifest in found.applications.items()
+        for file in manifest.files
+    }
+    needed = [*(path for path in ours if not path.startswith("/app_")), *built]
+    verdicts = {path: "missing" for path in needed if path not in found.files}
     for path, (digest, _) in found.files.items():
-        if path in ours:
-            verdicts[path] = "as here" if digest == ours[path] else f"other than in lab2mqtt {__version__}"
-        elif path.lstrip("/") in KEPT:
+        if path in KEPT:
             verdicts[path] = "the board's own"
-        else:
+        elif path in built:
+            verdicts[path] = "as built" if digest == built[path] else "other than its manifest says"
+        elif path.startswith("/app_") or path not in ours:
             verdicts[path] = ""
-    return verdicts | {path: "missing" for path in ours if path not in found.files}
+        else:
+            verdicts[path] = "as here" if digest == ours[path] else f"other than in lab2mqtt {__version__}"
+    return verdicts
+
+
+def _files(image: Path) -> dict[str, Path]:
+    """The files of an image, by their paths on the board."""
+    return {f"/{file.relative_to(image).as_posix()}": file for file in image.rglob("*") if file.is_file()}
 
 
 def _look(board: Mpremote, *, more: bool = False) -> Found:
@@ -198,9 +207,18 @@ def _look(board: Mpremote, *, more: bool = False) -> Found:
             found.wrong = rest
     if not found.runs:
         raise BoardError(f"{board.port}: what answers there is no MicroPython that lab2mqtt knows")
-    if more and "/crash.txt" in found.files:
-        found.crash = board.execute(_CRASH)[0].partition(" ")[2]
     return found
+
+
+def _read_more(board: Mpremote, found: Found) -> None:
+    """What only a check wants to know."""
+    if "/crash.txt" in found.files:
+        found.crash = (board.execute(_PRINT % "/crash.txt") or [""])[0]
+    for folder in ("/app_a", "/app_b"):
+        path = f"{folder}/{MANIFEST}"
+        if path in found.files:
+            with contextlib.suppress(ValueError):
+                found.applications[folder] = Manifest.read("".join(board.execute(_PRINT % path)))
 
 
 def _write(board: Mpremote, files: Mapping[str, Path]) -> None:
@@ -208,7 +226,7 @@ def _write(board: Mpremote, files: Mapping[str, Path]) -> None:
     folders: dict[str, list[Path]] = {}
     for path, file in files.items():
         folders.setdefault(str(PurePosixPath(path).parent), []).append(file)
-    above = {str(parent) for folder in folders for parent in (PurePosixPath(folder), *PurePosixPath(folder).parents)}
+    above = {str(each) for path in files for each in PurePosixPath(path).parents}
     board.execute(_FOLDER % (sorted(above - {"/"}),))
     for folder, some in sorted(folders.items()):
         board.copy(some, folder)
@@ -248,8 +266,8 @@ def _check_room(files: Mapping[str, Path], before: Found) -> None:
     there = sum(size // 4096 + 1 for path, (_, size) in before.files.items() if path in files) * 4096
     if blocks - there > before.free:
         raise BoardError(
-            f"the image needs {_kilobytes(blocks - there)}, and {_kilobytes(before.free)} are free on the board: "
-            "remove files of your own by mpremote fs rm"
+            f"the image needs {_kilobytes(blocks - there)}, and {_kilobytes(before.free)} are free on the "
+            "board: remove files of your own"
         )
 
 

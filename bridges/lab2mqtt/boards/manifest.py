@@ -52,21 +52,20 @@ class Manifest:
         return bare.sign(key) if key else bare
 
     @classmethod
-    def read(cls, file: Path) -> "Manifest":
-        """Read the manifest that ``build`` wrote.
+    def read(cls, text: str) -> "Manifest":
+        """Read a manifest.
 
         Raises:
-            OSError: There is none.
             ValueError: It is something else.
         """
         try:
-            told = json.loads(file.read_text("utf-8"))
+            told = json.loads(text)
             files = tuple(
                 File(str(one["name"]), int(one["size"]), str(one["sha256"])) for one in told["files"]
             )
             return cls(str(told["node"]), str(told["version"]), files, str(told.get("hmac", "")))
         except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"{file} is no manifest of an application: {error}") from error
+            raise ValueError(f"it is no manifest of an application: {error}") from error
 
     def sign(self, key: str) -> "Manifest":
         """The same with a signature."""

@@ -1,4 +1,4 @@
-"""A board at a serial port, through mpremote: a program of its own, so that it may hang or fail without us."""
+"""A board at a serial port, through mpremote: a program of its own, that may hang or fail without us."""
 
 from collections.abc import Iterable, Sequence
 import importlib.util
@@ -8,7 +8,9 @@ import sys
 import time
 
 TIMEOUT = 120.0  # s for one call; the longest copies some fifty files
-BACK_WITHIN = 20.0  # s after a reset; a Pico needs two until its port is there again
+BACK_WITHIN = 30.0  # s after a reset; a Pico needs two until its port is there again
+
+ANSWER_WITHIN = 5.0  # s for the simplest question
 
 _RESET = "import machine,time\ntime.sleep_ms(100)\nmachine.reset()"
 
@@ -87,7 +89,7 @@ class Mpremote:
         until = time.monotonic() + BACK_WITHIN
         while True:
             try:
-                self.run("eval", "1", timeout=10)
+                self.run("eval", "1", timeout=ANSWER_WITHIN)
             except BoardError:
                 if time.monotonic() > until:
                     raise

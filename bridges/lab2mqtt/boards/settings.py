@@ -1,4 +1,4 @@
-"""A board's configuration, checked before anything is written, by the very code that reads it on the board."""
+"""A board's configuration, checked before it is written, by the very code that reads it on the board."""
 
 from collections.abc import Mapping
 import importlib.util

@@ -157,6 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     broker.add_argument("--port", type=int, default=1883, metavar="N", help="its port (1883)")
 
+    _add_board(command)
     _add_simulate_board(command)
     _add_fault(command)
     opentrons = command(
@@ -193,6 +194,27 @@ def _add_simulate_board(command: Callable[..., argparse.ArgumentParser]) -> None
     board.add_argument(
         "--setting", action="append", default=[], metavar="name=json", help="of the node; repeatable"
     )
+
+
+def _add_board(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Firmware of boards."""
+    board = command("board", "cli.board:board", "build the firmware of a board, install it, look at a board")
+    actions = board.add_subparsers(dest="action", metavar="ACTION", required=True)
+    build = actions.add_parser("build", help="write the image of a node into DIR/NODE, for updates")
+    build.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder of the images")
+    build.add_argument("--key", type=Path, metavar="FILE", help="sign it with the update_key in this file")
+    install = actions.add_parser("install", help="put a node onto the board that is plugged in by USB")
+    install.add_argument("--config", type=Path, required=True, metavar="FILE", help="its config.json")
+    install.add_argument("--secrets", type=Path, required=True, metavar="FILE", help="its secrets.json")
+    install.add_argument("--transport", choices=("own", "mqtt_as"), help="mqtt_as is got from the network")
+    install.add_argument("--ca", type=Path, metavar="FILE", help="trust this certificate for TLS")
+    for one in (build, install):
+        one.add_argument("node", metavar="NODE", help="of `lab2mqtt board list`, or a folder of your own")
+        one.add_argument("--version", metavar="V", help="of the application, 1.2.0 (that of lab2mqtt)")
+    check = actions.add_parser("check", help="tell what is on the board, and whether it is as it should be")
+    for one in (install, check):
+        one.add_argument("--port", default="auto", metavar="P", help="/dev/ttyACM0 (the first on USB)")
+    actions.add_parser("list", help="the nodes there are, and what is plugged in")
 
 
 def _add_fault(command: Callable[..., argparse.ArgumentParser]) -> None:

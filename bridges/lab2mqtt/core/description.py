@@ -112,9 +112,7 @@ def bind(device: Device[Any], driver: type, settings: object) -> dict[str, Bound
             one.returns = _returns(method)
         else:
             parameters = tuple(task.parameters)
-            one = BoundTask(
-                task.name, task.effect, task.description, parameters, is_open=task.is_open
-            )
+            one = BoundTask(task.name, task.effect, task.description, parameters, is_open=task.is_open)
             one.returns, one.is_data = task.returns, True
         limit = task.timeout
         one.timeout = getattr(settings, limit.name) + MARGIN if isinstance(limit, Setting) else limit

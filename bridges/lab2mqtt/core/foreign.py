@@ -31,7 +31,7 @@ def understand(payload: bytes, device_id: str) -> dict[str, Any] | None:
         device_id: The device's id, as its topic tells it.
 
     Returns:
-        What ``announce`` takes, without the tasks; None where a bridge speaks for the device, or somebody
+        What ``announce`` takes, without the tasks, and the ``node`` of a board; None where a bridge speaks for the device, or somebody
         announces it.
 
     Raises:
@@ -54,6 +54,8 @@ def understand(payload: bytes, device_id: str) -> dict[str, Any] | None:
     kept["name"] = told.text("name", _LONGEST_NAME, needed=True)
     if area := told.text("area", _LONGEST_NAME):
         kept["area"] = area
+    if node := told.text("node", _LONGEST_NAME):
+        kept["node"] = node
     if told.flag("simulated"):
         kept["simulated"] = True
     parts = told.objects("parts", MOST_PARTS)

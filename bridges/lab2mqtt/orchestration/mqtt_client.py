@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 import logging
+import math
 import threading
 import time
 from types import TracebackType
@@ -14,7 +15,7 @@ from lab2mqtt.orchestration.mqtt_link import Address, Link
 
 _LOGGER = logging.getLogger(__name__)
 
-EXPIRES_IN = 120  # s; longer in a queue, and our devices refuse
+EXPIRES_IN = 120.0  # s at most, so that clocks that differ by three minutes still agree
 LINK_WITHIN = 5.0  # s that a call waits for a link that is being made anew
 STATUS_WITHIN = 1.0  # s for a retained status to come
 
@@ -137,7 +138,8 @@ class MQTTOrchestratorClient:
         deadline = time.monotonic() + patience
         self._link.wait_up(min(patience, LINK_WITHIN))
         request_id = uuid.uuid4().hex
-        call = _Call(wire.encode(self._message(request_id, task_name, {**(parameters or {}), **kwargs})))
+        message = self._message(request_id, task_name, {**(parameters or {}), **kwargs}, patience)
+        call = _Call(wire.encode(message))
         with self._lock:
             self._calls[request_id] = call
         try:
@@ -187,10 +189,14 @@ class MQTTOrchestratorClient:
         """Whether it knows a command that comes again; a device of the older dialect says no ``bridge``."""
         return "bridge" in self._said
 
-    def _message(self, request_id: str, task: str, parameters: Mapping[str, Any]) -> dict[str, object]:
-        now = int(time.time())
-        message = old_words.command(request_id, task, parameters, now)
-        return {**message, "expires_at": now + EXPIRES_IN} if self._remembers else message
+    def _message(
+        self, request_id: str, task: str, parameters: Mapping[str, Any], patience: float
+    ) -> dict[str, object]:
+        now = time.time()
+        message = old_words.command(request_id, task, parameters, int(now))
+        # What nobody waits for any more is not begun.
+        expires_at = math.ceil(now + min(patience, EXPIRES_IN))
+        return {**message, "expires_at": expires_at} if self._remembers else message
 
     def _absence(self) -> str:
         return ", and says that it is offline" if self._said.get("status") == wire.OFFLINE else ""

@@ -10,12 +10,11 @@ import logging
 from typing import Any, NamedTuple, Protocol
 
 from lab2mqtt import wire
-from lab2mqtt.core.foreign import understand
-from lab2mqtt.core.members import Misfit
 from lab2mqtt.runtime.announcer import Announcer
 from lab2mqtt.runtime.config import Config
 from lab2mqtt.runtime.election import Election
 from lab2mqtt.runtime.mqtt import BrokerError, Connection, Message
+from lab2mqtt.runtime.updates import Updates
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -85,6 +84,8 @@ class Adoption:
         """
         bases = (config.base, *config.adopt_prefixes) if config.adopt else ()
         self.older: OlderDevices | None = None
+        folder = config.updates if config.adopt else None
+        self._updates = Updates(folder, config.base, link.publish) if folder else None
         self._election = Election(config.base, config.bridge, adopts)
         self.topics = [(topic, 1) for topic in self._election.topics] if bases else []
         self._base = config.base
@@ -143,6 +144,8 @@ class Adoption:
         self._settled = self._is_ours = False
         self._known.clear()
         self._described.clear()
+        if self._updates:
+            self._updates.forget()
         self._election.renew(_now())
         for work in self._work:
             work.cancel()
@@ -162,6 +165,8 @@ class Adoption:
         while self._announcers:
             await asyncio.sleep(LOOK_EVERY)
             self._look()
+            if self._is_ours and self._updates:
+                self._updates.look()
 
     def _look(self) -> None:
         if not self._settled or not self._announcers:
@@ -188,6 +193,7 @@ class Adoption:
             if base != self._base
             for kind in ("status", "result")
         ]
+        topics += self._updates.topics if self._updates else []
         self._returned.clear()
         try:
             # Each by itself: of several topics in one packet amqtt now and then takes only the first.
@@ -218,6 +224,8 @@ class Adoption:
             self._announcers[base].hush(device_id)
         for known in (self._adopted, self._refused, self._described, self._known, self._said, self._older):
             known.clear()
+        if self._updates:
+            self._updates.forget()
         if self.older:
             self.older.adopt(adopts=False)
 
@@ -234,6 +242,8 @@ class Adoption:
                 self._hear_description(Place(base, name), message.payload)
             elif base != self._base and name:
                 self._hear_older(Place(base, name), kind, message)
+        elif self._is_ours and self._updates:
+            self._updates.hear(message)
 
     def _hear_bridge(self, name: str, kind: str, message: Message) -> None:
         if message.topic == self._marker_topic:
@@ -280,6 +290,8 @@ class Adoption:
             self._waiting.discard(place)
 
     def _look_at(self, place: Place, payload: bytes) -> None:
+        from lab2mqtt.core.foreign import understand  # noqa: PLC0415 - who adopts nothing does not pay for it
+
         if not payload:
             self._withdraw(place)
             return
@@ -292,7 +304,7 @@ class Adoption:
             return
         try:
             told = understand(payload, place.device_id)
-        except Misfit as misfit:
+        except ValueError as misfit:
             self._refuse(place, str(misfit))
             return
         if self._refused.pop(place, None):
@@ -306,6 +318,8 @@ class Adoption:
             self._adopted.add(place)
             _LOGGER.info("%s is announced", self._name(place))
             self._tell()
+        if self._updates and place.base == self._base:
+            self._updates.described(place.device_id, told.get("node", ""))
         announcer.describe(told)
 
     def _refuse(self, place: Place, why: str) -> None:
@@ -319,6 +333,8 @@ class Adoption:
         self._known.pop(place, None)
         self._refused.pop(place, None)
         self._adopted.discard(place)
+        if self._updates and place.base == self._base:
+            self._updates.gone(place.device_id)
         self._announcers[place.base].take_back(place.device_id)
         self._tell()
 

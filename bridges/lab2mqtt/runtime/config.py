@@ -45,6 +45,7 @@ class BridgeSettings:
         adopt: Whether boards and servers with a link of their own are announced by this bridge.
         adopt_prefixes: Further base topics under which they are looked for.
         adopted: What is to be known of devices of the older dialect there, by their ids.
+        updates: The folder of what boards are offered as updates.
     """
 
     bridge: str
@@ -58,6 +59,7 @@ class BridgeSettings:
     adopt: bool = False
     adopt_prefixes: list[str] = field(default_factory=lambda: [DEFAULT_PREFIX])
     adopted: dict[str, Any] = field(default_factory=dict)
+    updates: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ class Config:
     adopt: bool = False
     adopt_prefixes: tuple[str, ...] = ()
     adopted: Mapping[str, OldSettings] = field(default_factory=dict)
+    updates: Path | None = None
 
 
 def known_models() -> dict[str, str]:
@@ -234,7 +237,10 @@ def _read(file: Path) -> tuple[Rules, Config | None]:
     topics = (top.base, top.discovery, top.stop_topic)
     prefixes = tuple(dict.fromkeys(one for one in top.adopt_prefixes if one != top.base))
     old = _adopted(source, top, prefixes)
-    return rules, Config(bridge, broker, found, *topics, state, keep, warnings, top.adopt, prefixes, old)
+    updates = file.parent / top.updates if top.updates else None
+    return rules, Config(
+        bridge, broker, found, *topics, state, keep, warnings, top.adopt, prefixes, old, updates
+    )
 
 
 def read_top(source: YamlFile) -> BridgeSettings | None:
@@ -258,6 +264,8 @@ def read_top(source: YamlFile) -> BridgeSettings | None:
 def _adopted(source: YamlFile, top: BridgeSettings, prefixes: Sequence[str]) -> dict[str, OldSettings]:
     """What is told of devices of the older dialect."""
     found: dict[str, OldSettings] = {}
+    if top.updates and not top.adopt:
+        source.wrong(("updates",), "updates: this bridge updates no boards without adopt: true")
     if top.adopted and not top.adopt:
         source.wrong(("adopted",), "adopted: this bridge adopts nothing without adopt: true")
     for name in map(str, top.adopted):

@@ -132,6 +132,8 @@ class OldDevices:
     def forget(self) -> None:
         """A new link: nothing is heard before ``adopt`` says so."""
         self._listens = False
+        for one in self._by_place.values():
+            one.device.doubt()
 
     def adopt(self, *, adopts: bool) -> None:
         """This bridge is the one that adopts from now on, or another is."""

@@ -81,8 +81,8 @@ class Running:
         ended = self.run.ended
         if ended and (not call.done() or call.cancelled() or call.exception()):
             met = call.exception() if call.done() and not call.cancelled() else None
-            # Why it was ended says more than what the driver met on its way out, unless it says just that.
-            raise met if isinstance(met, type(ended)) else ended
+            # Why it was ended says more than what the driver met on its way out, unless that tells more of it
+            raise met if met and met.__cause__ is ended else ended
         return call.result()
 
     async def let_go(self) -> None:

@@ -1,6 +1,5 @@
 """Applications for boards: offered to those of the same node, and handed out in the pieces they ask for."""
 
-import asyncio
 from collections.abc import Iterable
 import logging
 from pathlib import Path
@@ -12,7 +11,6 @@ from lab2mqtt.runtime.mqtt import Message
 
 _LOGGER = logging.getLogger(__name__)
 
-LOOK_EVERY = 2.0  # s between two looks into the folder
 LARGEST_PIECE = 4096  # bytes; a board takes no longer packet
 LARGEST_FILE = 262_144  # bytes, as a board takes it
 LARGEST_MANIFEST = 4096  # bytes
@@ -38,7 +36,7 @@ class Application:
             ValueError: It cannot be offered, and why.
         """
         application = folder / "app_a"
-        self.manifest = Manifest.read(application / MANIFEST)
+        self.manifest = Manifest.read((application / MANIFEST).read_text("utf-8"))
         self.text = self.manifest.text()
         self._content = [_content(application / file.name) for file in self.manifest.files]
         if not self.manifest.hmac:
@@ -59,11 +57,11 @@ class Updates:
     """The applications in a folder, with one sub-folder for each node, and the boards that they are for.
 
     Attributes:
-        topics: What to listen to on every link.
+        topics: What to listen to on every link, with QoS 1.
     """
 
     def __init__(self, folder: Path, base: str, publish: Publish) -> None:
-        """Prepare; ``run`` looks into the folder.
+        """Prepare; ``look``, now and then, reads the folder.
 
         Args:
             folder: Its sub-folders are what ``lab2mqtt board build`` wrote. It may come later.
@@ -77,13 +75,7 @@ class Updates:
         self._seen: dict[Path, tuple[int, int, int]] = {}
         self._boards: dict[str, str] = {}
         self._offered: dict[str, str] = {}
-        self.topics = [(wire.device_topic(base, "+", "update/want"), 1)]
-
-    async def run(self) -> None:
-        """Offer what there is, and what is built while the bridge runs, until cancelled."""
-        while True:
-            self.look()
-            await asyncio.sleep(LOOK_EVERY)
+        self.topics = [wire.device_topic(base, "+", "update/want")]
 
     def look(self) -> None:
         """Read what is new in the folder, and offer to each board what it has not been offered yet."""
@@ -137,16 +129,14 @@ class Updates:
             wire.device_topic(self._base, device_id, "update/manifest"), text, retain=True, later=False
         )
 
-    def hear(self, message: Message) -> bool:
-        """Take a message; gives whether a board asks in it for a piece."""
-        base, _, kind = message.topic.rpartition("/update/")
-        above, _, device_id = base.rpartition("/")
-        if kind != "want" or above != self._base:
-            return False
-        application = self._applications.get(self._boards.get(device_id, ""))
-        if application and not message.retained:
+    def hear(self, message: Message) -> None:
+        """Take a message; a board that asks in it for a piece is sent it."""
+        front, _, kind = message.topic.rpartition("/update/")
+        base, _, device_id = front.rpartition("/")
+        if kind != "want" or base != self._base or message.retained:
+            return
+        if application := self._applications.get(self._boards.get(device_id, "")):
             self._answer(device_id, application, message.payload)
-        return True
 
     def _answer(self, device_id: str, application: Application, payload: bytes) -> None:
         try:

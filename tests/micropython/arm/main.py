@@ -1,7 +1,7 @@
 """A node for tests: an arm that notes in the journal whatever it does, and tasks of every kind."""
-# ruff: noqa: ANN, D101, D102, D103, D107 - MicroPython, and no firmware
 
 import asyncio
+import time
 
 from labboard import Board, Part, micropython_task, task
 from labboard.tasks import Task
@@ -23,7 +23,9 @@ class Arm(Part):
         }
         self.tasks = (
             Task("turn", self.turn, {"angle": ANGLE}, effect="move", description="Turn it."),
-            Task("sweep", self.sweep, {"seconds": {"type": "number", "default": 5}}, effect="move", timeout=20),
+            Task(
+                "sweep", self.sweep, {"seconds": {"type": "number", "default": 5}}, effect="move", timeout=20
+            ),
             Task("hang", self.hang, {"seconds": {"type": "number"}}, effect="move", timeout=20),
         )
 
@@ -75,10 +77,23 @@ async def stare():
 
 @task(effect="read")
 def odd():
-    return {"nan": float("nan"), "bytes": b"\x01\xff", "set": {1}, "tuple": (1, 2), 3: "three", "text": 'a"\\é'}
+    return {
+        "nan": float("nan"),
+        "bytes": b"\x01\xff",
+        "set": {1},
+        "tuple": (1, 2),
+        3: "three",
+        "text": 'a"\\é',
+    }
 
 
-@task("choose", {"well": {"type": "string", "enum": ["A1", "B2"]}, "note": {"type": "string", "maxLength": 3, "default": ""}})
+@task(
+    "choose",
+    {
+        "well": {"type": "string", "enum": ["A1", "B2"]},
+        "note": {"type": "string", "maxLength": 3, "default": ""},
+    },
+)
 async def choose(well, note):
     return {"well": well, "note": note}
 
@@ -90,6 +105,11 @@ async def fail(how):
     if how == "bug":
         raise KeyError(how)
     return {"bad": object()}
+
+
+@task(parameters={"seconds": {"type": "number"}})
+def block(seconds):
+    time.sleep(seconds)
 
 
 @micropython_task()
