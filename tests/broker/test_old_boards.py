@@ -1,15 +1,19 @@
 """Devices that speak only the older dialect, over both brokers, written without a line of ours."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 import threading
 from typing import Any
 import uuid
 
 import pytest
+from tests.broker.bench import ON_MOSQUITTO
 from tests.broker.brokers import Broker
 from tests.broker.observer import until
 from tests.broker.old_bench import OldBench
 from tests.broker.old_board import OldBoard
+from tests.broker.program import Program
+import yaml
 
 NEVER = 60.0  # s; longer than any test waits
 
@@ -330,6 +334,36 @@ def test_it_is_known_after_a_restart_of_the_bridge_and_nothing_is_done_twice(
     bench.send(pico.device_id, "move_servo", {"pin": 15, "angle": 7}, request_id=request_id)
     assert bench.result(pico.device_id, request_id, again) == {**first, "replayed": True}
     assert pico.did == [("move_servo", {"pin": 15, "angle": 7})]
+
+
+@ON_MOSQUITTO
+def test_another_adopter_goes_on_with_it(broker: Broker, tmp_path: Path) -> None:
+    """Where the first one has died: it knows it by what that one retained, and does nothing before."""
+    bench = OldBench(broker, tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    told = {**yaml.safe_load(bench.config.read_text()), "bridge": "second"}
+    (other / "bridge.yaml").write_text(yaml.safe_dump(told))
+    second = Program(["run", str(other / "bridge.yaml")], other / "bridge.log")
+    try:
+        with OldBoard(broker.port, "pico", {"move_servo": move_servo}, prefix=bench.prefix) as pico:
+            bench.start()
+            pico.say_online()
+            assert bench.until_online("pico")["announced_by"] == bench.name
+            second.start()
+            status = f"{bench.name}/bridge/second/status"
+            bench.seen.wait(status, lambda told: told and told["status"] == "online", within=10)
+            bench.call("pico", "move_servo", {"pin": 15, "angle": 1})
+            since = bench.seen.mark()
+            bench.bridge.kill()
+            bench.until("pico", "description", lambda told: told["announced_by"] == "second", since)
+            bench.until_online("pico", since)
+            assert bench.call("pico", "move_servo", {"pin": 15, "angle": 2})["status"] == "success"
+            assert [given["angle"] for _, given in pico.did] == [1, 2]
+    finally:
+        if second.pid:
+            second.terminate()
+        bench.close()
 
 
 def test_it_is_there_again_when_the_broker_is(bench: OldBench, board: Callable[..., OldBoard]) -> None:

@@ -196,7 +196,7 @@ def test_a_power_cut_leaves_the_old_file_or_the_new_one(micropython: Path, tmp_p
     folder = tmp_path / "cut"
     folder.mkdir()
     said = Script(micropython, folder, POWER_CUT, config={}, heap="2m").run().split()
-    assert said[0] == "old"
+    assert said[0] == "old", said
     assert int(said[1]) >= 3, said
     assert said[-2:] == ["last", "new"]
 

@@ -11,6 +11,7 @@ import pytest
 from tests.broker.bench import ON_MOSQUITTO
 from tests.broker.brokers import Broker
 from tests.broker.observer import Observer, until
+from tests.broker.program import Program
 from tests.micropython.conftest import MakeBoard
 from tests.micropython.rig import Board
 
@@ -172,6 +173,35 @@ def test_an_update_is_offered_pulled_started_and_kept(bench: Bench) -> None:
 
 
 @ON_MOSQUITTO
+def test_a_bridge_that_adopts_offers_and_serves_what_is_built(bench: Bench, tmp_path: Path) -> None:
+    """Also what is built while it runs; Home Assistant is announced an update, and a button for it."""
+    config = tmp_path / "bridge.yaml"
+    config.write_text(
+        f"bridge: updater\nbroker: {{port: {bench.board.port}}}\nstate: kept\nadopt: true\n"
+        f"updates: {bench.offers}\ndevices: {{}}\n"
+    )
+    bridge = Program(["run", str(config)], tmp_path / "bridge.log")
+    with (
+        bench.board as board,
+        Observer(board.port, f"homeassistant/device/lab2mqtt_{board.device_id}/config") as hub,
+    ):
+        bridge.start()
+        try:
+            components = hub.wait(
+                f"homeassistant/device/lab2mqtt_{board.device_id}/config", bool, within=15
+            ).json["components"]
+            assert {"update", "button"} <= {one["platform"] for one in components.values()}
+            with board.observer() as seen:
+                bench.offer("0.2.0")
+                bench.until_offered(seen, "0.2.0")
+                since = seen.mark()
+                assert bench.install(seen)["status"] == "success"
+                bench.until_runs(seen, "0.2.0", since)
+        finally:
+            bridge.terminate()
+
+
+@ON_MOSQUITTO
 def test_a_piece_that_is_lost_or_broken_is_pulled_again(bench: Bench) -> None:
     """One that came with other bytes is found by the hash of its file."""
     bench.offer("0.2.0")
@@ -215,6 +245,7 @@ def test_an_update_that_is_not_signed_with_the_key_is_refused(bench: Bench, key:
     """No piece of it is even asked for. A bridge offers none without a signature; somebody else might."""
     manifest = bench.offer("0.2.0", key=key)
     with bench.board as board, Server(board, bench.offers) as seen:
+        seen.offer(board.topic("update/manifest"))
         seen.publish(board.topic("update/manifest"), json.loads(manifest.text()), retain=True)
         bench.until_offered(seen, "0.2.0")
         result = bench.install(seen)
@@ -340,7 +371,9 @@ def test_an_update_waits_for_nothing_and_respects_a_stop(bench: Bench) -> None:
         seen.publish(board.topic("command"), {"request_id": "long", "task": "linger"})
         seen.wait(board.topic("state"), lambda told: bool(told) and told["task"] == "linger")
         assert bench.install(seen)["error_code"] == "busy"
+        since = seen.mark()
         board.ask(seen, "cancel")
+        seen.wait(board.topic("result"), lambda told: told["request_id"] == "long", since=since)
         board.ask(seen, "emergency_stop")
         assert bench.install(seen)["error_code"] == "emergency_stopped"
         board.ask(seen, "reset_emergency_stop")

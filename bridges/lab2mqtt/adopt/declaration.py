@@ -16,6 +16,7 @@ from lab2mqtt.core.house import HOUSE_TASKS
 _LOGGER = logging.getLogger(__name__)
 
 MODEL = "older_dialect"
+OLDER = "older_topics"  # in the description: where it speaks itself
 _POLL = timedelta(seconds=1)
 _PROMISE = "once or twice: it does not know a command that comes again, and may not tell that it was done"
 
@@ -48,7 +49,7 @@ def declare(device: OldDevice) -> Device[Snapshot]:
         poll_busy=_POLL,
         after_stop=f"See that it stands{told}.",
         icon="mdi:chip",
-        at_most_once="no",
+        more={"at_most_once": "no", OLDER: f"{device.settings.prefix}/{device.name}"},
     )
 
 

@@ -9,7 +9,7 @@ from lab2mqtt.core.device import Task
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.core.house import HOUSE_TASKS
 from lab2mqtt.core.parameters import Parameter, Range, Schema, Text, Unit, parameters_of
-from lab2mqtt.core.words import near, show
+from lab2mqtt.core.words import show
 
 DEFAULT_PREFIX = "ot2"
 
@@ -163,14 +163,3 @@ def _checked(schema: Schema, told: object, where: str) -> dict[str, object]:
     if wrong:
         raise Misconfigured("; ".join(f"{where}: {text}" for text in wrong.values()))
     return checked
-
-
-def known_stop(stop: str, tasks: Mapping[str, object]) -> str:
-    """Check the configured stop against the tasks that the configuration tells; gives it.
-
-    Raises:
-        Misconfigured: It looks like a slip of the pen.
-    """
-    if stop and tasks and stop not in tasks and (hint := near(stop, tasks)):
-        raise Misconfigured(f"stop {stop!r} is none of its tasks{hint}")
-    return stop

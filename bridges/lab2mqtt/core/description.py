@@ -158,7 +158,7 @@ def describe(
         "announced_by": instance.bridge,
         "area": instance.area,
         "simulated": instance.simulated,
-        "at_most_once": device.at_most_once,
+        **device.more,
         **info,
     }
     told = _filled(told)

@@ -1,7 +1,7 @@
 """A device, declared as data."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Generic, Literal, TypeVar
 
@@ -88,7 +88,7 @@ class Device(Generic[S]):
         events: Types of event that the driver itself reports.
         grows: ``module:function`` that takes the settings and gives the ``Growth`` that they bring.
         dialect: ``module:Class`` of a ``core.dialect.Dialect`` in which the device is commanded, too.
-        at_most_once: ``no`` of an instrument that may do twice what it was sent once; else it is left out.
+        more: What else its description says of it, at the top level.
     """
 
     model: str
@@ -113,7 +113,7 @@ class Device(Generic[S]):
     events: Sequence[str] = ()
     grows: str = ""
     dialect: str = ""
-    at_most_once: Literal["", "no"] = ""
+    more: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a declaration that contradicts itself."""

@@ -31,8 +31,8 @@ def understand(payload: bytes, device_id: str) -> dict[str, Any] | None:
         device_id: The device's id, as its topic tells it.
 
     Returns:
-        What ``announce`` takes, without the tasks, and the ``node`` of a board; None where a bridge speaks for the device, or somebody
-        announces it.
+        What ``announce`` takes, without the tasks, and the ``node`` of a board; None where a bridge speaks
+        for the device, or somebody announces it.
 
     Raises:
         Misfit: It is not to be announced; the text says why.

@@ -96,6 +96,7 @@ def users_of(bridges: Sequence[Outline], people: People) -> list[User]:
     found += [User(name, "viewer", (*look, *markers, *stop)) for name in people.viewers]
     for board in people.boards:
         own = [Grant(BOTH, wire.device_topic(base, board, "+")) for base in bases]
+        own += [grant for base in bases for grant in _update(base, board, hears=READ, asks=WRITE)]
         found.append(User(board, "board", (*own, *stop)))
     _check_names(found)
     _check_speakers(bridges, people.boards, bases)
@@ -112,6 +113,7 @@ def _bridge(bridge: Outline, stop: list[Grant], boards: Sequence[str]) -> User:
         # It announces boards, forgets them, and speaks for those that know only the older dialect.
         for board in boards:
             grants += _speaks_for(bridge, other, board)
+            grants += _update(other, board, hears=WRITE, asks=READ)
         if other != base:
             kinds = ("description", "status", "result")
             grants += [Grant(READ, wire.device_topic(other, "+", kind)) for kind in kinds]
@@ -133,6 +135,14 @@ def _speaks_for(bridge: Outline, base: str, device: str) -> list[Grant]:
         # `lab2mqtt forget --config` withdraws what it finds there.
         Grant(BOTH, wire.discovery_topic(bridge.discovery, base, device, "+")),
     ]
+
+
+def _update(base: str, board: str, hears: str, asks: str) -> list[Grant]:
+    """The update of a board: what it hears and what it asks there."""
+    told = [
+        Grant(hears, wire.device_topic(base, board, f"update/{kind}")) for kind in ("manifest", "piece/+/+")
+    ]
+    return [*told, Grant(asks, wire.device_topic(base, board, "update/want"))]
 
 
 def _check_apart(bases: list[str], prefixes: list[str]) -> None:

@@ -336,8 +336,7 @@ class Bridge:
             if not self._neighbours.hear(message.topic, message.payload):
                 self._adoption.hear(message)
                 self._speakers.hear(message)
-                if not message.payload:
-                    self._old.cleared(message.topic)
+                self._old.hear_ours(message)
         elif not self._overtaking.hear(message):
             self._inbox.put(message)
 

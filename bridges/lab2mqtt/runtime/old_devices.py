@@ -10,11 +10,12 @@ from typing import Any, Protocol
 
 from lab2mqtt import wire
 from lab2mqtt.adopt import old_words
-from lab2mqtt.adopt.declaration import declare
+from lab2mqtt.adopt.declaration import OLDER, declare
 from lab2mqtt.adopt.old_device import OldDevice
 from lab2mqtt.adopt.settings import OldSettings
 from lab2mqtt.core.description import Instance, bind
 from lab2mqtt.core.errors import LabError
+from lab2mqtt.core.house import HOUSE_TASKS
 from lab2mqtt.runtime.config import Config, DeviceConfig
 from lab2mqtt.runtime.kept import Kept
 from lab2mqtt.runtime.mqtt import BrokerError, Connection, Message
@@ -167,10 +168,31 @@ class OldDevices:
             _LOGGER.info("%s/%s describes itself by now", prefix, device_id)
             self._drop(one)
 
-    def cleared(self, topic: str) -> None:
-        """Somebody cleared a topic: a device without a description is forgotten until it speaks again."""
-        about = wire.split_topic(self._config.base, topic)
-        one = self._by_id.get(about[1]) if about and about[::2] == ("device", "description") else None
+    def hear_ours(self, message: Message) -> None:
+        """Take what was said of a device on our own topics."""
+        about = wire.split_topic(self._config.base, message.topic)
+        if about is None or about[::2] != ("device", "description"):
+            return
+        if not message.payload:
+            self._cleared(about[1])
+        elif self._config.adopt and OLDER.encode() in message.payload and about[1] not in self._by_id:
+            self._inherit(about[1], message.payload)
+
+    def _inherit(self, device_id: str, payload: bytes) -> None:
+        """Another bridge has taken a device in: know it, too, so that it goes on without that bridge."""
+        with contextlib.suppress(wire.WireError, KeyError, TypeError, AttributeError):
+            told: Any = wire.decode(payload, wire.MAX_MESSAGE)
+            prefix, _, name = told[OLDER].rpartition("/")
+            fits = prefix in self._config.adopt_prefixes and as_id(name) == device_id
+            if fits and told["announced_by"] != self._config.bridge:
+                tasks = old_words.names([task for task in told["tasks"] if task not in HOUSE_TASKS])
+                if one := self._add(prefix, name):
+                    one.remembered, one.device.told = True, tasks
+                    self._look(one)
+
+    def _cleared(self, device_id: str) -> None:
+        """Somebody cleared the description of a device: it is forgotten until it speaks again."""
+        one = self._by_id.get(device_id)
         if one and one.declared is not None and not one.stays and self._adopts:
             _LOGGER.info("%s was cleared, and is forgotten until it speaks again", one.device_id)
             self._drop(one)
