@@ -5,7 +5,7 @@ import hashlib
 from micropython import const
 
 IDS = 16
-_BYTES = const(4096)  # of all answers; a spectrum more or less must not be what a board dies of
+_BYTES = const(6144)  # of all answers; a spectrum more or less must not be what a board dies of
 _GONE = b"!"  # the answer was too long to be kept for so long
 
 

@@ -186,7 +186,7 @@ def test_wrong_parameters_are_told(arm: Arm, task: str, parameters: dict[str, An
 def test_an_unknown_task_is_told(arm: Arm) -> None:
     """With those that there are."""
     text = arm.refused("unknown_task", "fly")
-    assert text.startswith("no task 'fly'; there are anything, cancel, choose, emergency_stop, fail, ")
+    assert text.startswith("no task 'fly'; there are anything, block, cancel, choose, emergency_stop, fail, ")
 
 
 def test_what_json_calls_the_same_is_taken(arm: Arm) -> None:

@@ -195,7 +195,8 @@ def test_a_power_cut_leaves_the_old_file_or_the_new_one(micropython: Path, tmp_p
     """On LittleFS, as boards have it, at every block that is written."""
     folder = tmp_path / "cut"
     folder.mkdir()
-    said = Script(micropython, folder, POWER_CUT, config={}, heap="2m").run().split()
+    # Before the last line stand complaints of files whose last block could not be written.
+    said = Script(micropython, folder, POWER_CUT, config={}, heap="2m").run().splitlines()[-1].split()
     assert said[0] == "old", said
     assert int(said[1]) >= 3, said
     assert said[-2:] == ["last", "new"]
