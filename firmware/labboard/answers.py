@@ -57,6 +57,11 @@ class Answers:
             self.event("task_failed", task=task, request_id=request_id, error=text, error_code=code)
         self._say.put("result", payload)
 
+    @property
+    def are_heavy(self):
+        """Whether so much waits to be said that nothing more should be read."""
+        return self._say.is_heavy
+
     def again(self, payload):
         """Say an answer that was kept."""
         self._say.put("result", payload)

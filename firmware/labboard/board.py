@@ -138,7 +138,10 @@ class Board:
             if topic in self.stop.topics:
                 self.stop.hear(topic, payload, retained)
             elif topic == self.command_topic:
-                self.commands.receive(payload, retained)
+                if self.speaker.is_full and b"emergency_stop" not in payload:
+                    self.health.malformed += 1  # not looked at: whoever misses an answer may send it again
+                else:
+                    self.commands.receive(payload, retained)
             else:
                 for known, handler in self.listeners:
                     if topic == known or (known.endswith("#") and topic.startswith(known[:-1])):

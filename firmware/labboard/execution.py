@@ -137,6 +137,8 @@ class Execution:
         if task.effect == "read":
             if len(self._reads) >= READS:
                 raise wire.WireError(wire.BUSY, "%d reads are under way already" % READS)
+            if self._answers.are_heavy:
+                raise wire.WireError(wire.BUSY, "long answers wait to be sent already")
             job = Job(command, task, arguments)
             job.start()
             self._reads.append(job)

@@ -21,7 +21,7 @@ class Health:
     """What the board tells of itself.
 
     Attributes:
-        malformed: Messages that could not be read, and that nobody could be answered for.
+        malformed: Messages that could not be read, or were not looked at in a flood: nobody was answered.
     """
 
     def __init__(self, last_crash):

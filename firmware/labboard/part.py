@@ -6,7 +6,7 @@ class Part:
 
     Attributes:
         every: Milliseconds between two readings; 0: it is never read.
-        safe_after: Seconds after the last sign of the broker when ``safe`` is called; None: it has no outputs.
+        safe_after: Seconds after the last sign of the broker when ``safe`` is called; None: no outputs.
         safe_words: What ``safe`` does, for people: "the servo is released".
         entities: Key → entity, as in the description.
         tasks: What it can be asked for.
@@ -15,7 +15,7 @@ class Part:
     every = 1000
     safe_after = None
     safe_words = ""
-    entities = {}  # noqa: RUF012 - MicroPython has no ClassVar
+    entities = {}
     tasks = ()
 
     def read(self):

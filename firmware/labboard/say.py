@@ -6,8 +6,8 @@ import gc
 from micropython import const
 import wire
 
-_MANY = const(24)  # messages that wait
-_BYTES = const(6144)  # of all that wait
+_MANY = const(24)  # messages that wait; of more, events are given up, and no command is taken
+_BYTES = const(8192)  # of all that wait; with more, nothing is read
 _SETTLE = const(20)  # ms in which changes of the state become one message
 
 
@@ -58,9 +58,19 @@ class Say:
         """Say bytes on any topic; ``less``: it goes first when too much waits."""
         self._waiting.append((topic, payload, retained, qos, less))
         self._bytes += len(payload)
-        while len(self._waiting) > _MANY or (self._bytes > _BYTES and len(self._waiting) > 1):
+        if len(self._waiting) > _MANY or self._bytes > _BYTES:
             self._drop()
         self._news.set()
+
+    @property
+    def is_full(self):
+        """Whether so many messages wait that whoever sends commands has to wait, too."""
+        return len(self._waiting) >= _MANY
+
+    @property
+    def is_heavy(self):
+        """Whether what waits takes so much memory that nothing more should be read."""
+        return self._bytes > _BYTES
 
     async def run(self):
         """Publish for ever."""
@@ -107,9 +117,9 @@ class Say:
             self._bytes -= len(one[1])
 
     def _drop(self):
-        self.dropped += 1
+        """Give up the oldest event, never a result: there are no more of those than commands at work."""
         for one in self._waiting:
             if one[4]:
                 self._take(one)
+                self.dropped += 1
                 return
-        self._take(self._waiting[0])

@@ -317,3 +317,23 @@ def test_long_answers_do_not_use_up_the_memory(arm: Arm) -> None:
         json.loads(retained(arm.board.port, arm.board.topic("status"))[arm.board.topic("status")])["status"]
         == "online"
     )
+
+
+def test_a_flood_is_answered_or_not_looked_at(arm: Arm) -> None:
+    """What was done is answered; of the rest nothing is known, and it may be sent again."""
+    before = arm.seen.last(arm.board.topic("state"))["messages_dropped"]
+    moves, since = arm.moves(), arm.seen.mark()
+    ids = [arm.send("turn", {"angle": 5}) for _ in range(300)]
+    arm.send("emergency_stop")
+    arm.state(lambda told: told["emergency_stop"] and told["task"] is None, since=since)
+    assert arm.ask("reset_emergency_stop")["status"] == "success"
+    arm.ask("choose", {"well": "A1"})
+    results = {request_id: arm.results(request_id) for request_id in ids}
+    assert all(len(each) <= 1 for each in results.values())
+    done = sum(each[0]["status"] == "success" for each in results.values() if each)
+    assert arm.moves() - moves == done
+    dropped = arm.seen.last(arm.board.topic("state"))["messages_dropped"] - before
+    assert sum(not each for each in results.values()) <= dropped
+    unheard = next((request_id for request_id, each in results.items() if not each), None)
+    if unheard:
+        assert arm.ask("turn", {"angle": 5}, request_id=unheard)["status"] == "success"

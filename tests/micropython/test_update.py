@@ -334,13 +334,10 @@ def test_a_new_application_that_crashes_gives_way_to_the_old_one(bench: Bench) -
     bench.offer("0.2.0", BAD)
     with bench.board as board, Server(board, bench.offers) as seen:
         bench.until_offered(seen, "0.2.0")
-        since = seen.mark()
         assert bench.install(seen)["status"] == "success"
         until(lambda: (board.kept("boots.json") or {}).get("app") == "b", "it is tried", within=20)
         state = bench.until_runs(seen, "0.1.0", seen.mark())
         assert state["last_crash"] == "ValueError: 0.2.0 is broken"
-        assert state["firmware"]["latest_version"] in ("0.1.0", "0.2.0")
-        assert since
 
 
 @ON_MOSQUITTO
