@@ -12,7 +12,7 @@ from parts.voltage import Voltage
 
 board = Board("bench_lamp", model="Raspberry Pi Pico W")
 pins = board.pins
-lamp = board.add(Led(pins.pin("lamp", Pin.OUT, value=0)))
+lamp = board.add(Led(pins.pin("lamp", Pin.OUT, value=0), "lamp", "Lamp"))
 board.add(Voltage(ADC(pins.number("supply")), "supply", "Supply"))
 
 
@@ -24,12 +24,15 @@ board.add(Voltage(ADC(pins.number("supply")), "supply", "Supply"))
 )
 async def blink(times: int) -> int:
     """Be awaited, never blocking: cancel, timeout and the emergency stop end it in the middle."""
-    for number in range(times):
-        lamp.switch(state=True)
-        await asyncio.sleep_ms(300)
-        lamp.switch(state=False)
-        await asyncio.sleep_ms(300)
-        board.progress(100 * (number + 1) // times)
+    try:
+        for number in range(times):
+            lamp.switch(state=True)
+            await asyncio.sleep_ms(300)
+            lamp.switch(state=False)
+            await asyncio.sleep_ms(300)
+            board.progress(100 * (number + 1) // times)
+    finally:
+        lamp.switch(state=False)  # however it ends
     return times
 
 

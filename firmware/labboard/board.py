@@ -183,7 +183,12 @@ class Board:
         stop = self.stop
         if stop.engaged:
             found["emergency_stopped"] = [told(stop.engaged)]
-        faults = [text for text in (stop.problem, self.holds.problem) if text] + list(self.faults.values())
+        faults = [text for text in (stop.problem, self.holds.problem) if text]
+        for name, text in self.faults.items():
+            if name == "restart":  # as it should be
+                found["starting"] = [text]
+            else:
+                faults.append(text)
         if faults:
             found["fault"] = faults
         self.holds.reasons(found)

@@ -6,12 +6,14 @@ import io
 import os
 import sys
 
+from micropython import const
+
 from labboard import whole_file
 
-TRIALS = 3  # bad boots of a new application; then the old one is back
-PATIENCE = 5  # bad boots of any; then none is started
-GOOD_AFTER = 60  # s that a board has been connected without a gap
-LONGEST_CRASH = 1000  # characters
+_TRIALS = const(3)  # bad boots of a new application; then the old one is back
+_PATIENCE = const(5)  # bad boots of any; then none is started
+_GOOD_AFTER = const(60)  # s that a board has been connected without a gap
+_LONGEST_CRASH = const(1000)  # characters
 
 current = None  # set by start; None where a program makes its Board without it
 
@@ -41,15 +43,17 @@ class Boots:
         self.safe_mode = ""
         if not self.folder:
             self.safe_mode = "there is no application"
-        elif self._bad >= PATIENCE:
+        elif self._bad >= _PATIENCE:
             self.safe_mode = self._why or "%d boots in a row ended badly" % self._bad
 
     def _choose(self, of):
         """Find the application; what is not the one that was counted has a count of its own."""
-        if self._trial and self._bad >= TRIALS and self._there(self._other):
+        if self._trial and self._bad >= _TRIALS and self._there(self._other):
             self._app, self._trial, of = self._other, False, None
             if not self._why:
-                self._keep_crash("the new application was not connected for long enough in %d boots" % TRIALS)
+                self._keep_crash(
+                    "the new application was not connected for long enough in %d boots" % _TRIALS
+                )
         if not self._there(self._app):
             self._app = "a" if self._there("a") else "b" if self._there("b") else None
             self._trial = False
@@ -106,7 +110,7 @@ class Boots:
         """This boot is good. Out of safe mode the application gets one more try at the next boot."""
         self._bad, self._trial = 0, False
         if self.safe_mode and self.folder:
-            self._bad = PATIENCE - 1
+            self._bad = _PATIENCE - 1
         else:
             self._why = ""
         self._keep()
@@ -139,7 +143,7 @@ class Boots:
         """Keep what an exception says."""
         text = io.StringIO()
         sys.print_exception(error, text)
-        lines = text.getvalue().strip()[-LONGEST_CRASH:].split("\n")
+        lines = text.getvalue().strip()[-_LONGEST_CRASH:].split("\n")
         why = lines[-1].strip()
         if why != self._why:
             self._why = why
@@ -158,11 +162,11 @@ class Boots:
     def _read_crash(self):
         try:
             with open(self._root + "crash.txt") as file:
-                return file.read(2 * LONGEST_CRASH)
+                return file.read(2 * _LONGEST_CRASH)
         except (OSError, ValueError):
             return ""
 
-    async def prove(self, is_up, seconds=GOOD_AFTER):
+    async def prove(self, is_up, seconds=_GOOD_AFTER):
         """Call the boot good once the board has been connected without a gap.
 
         Args:

@@ -10,7 +10,6 @@ from labboard.borrowed import borrow
 from labboard.remembered import content, is_gone, replayed
 from labboard.stop import told
 
-LONGEST_COMMAND = LONGEST_ANSWER  # bytes
 # What every device can do.
 _HOUSE = ("cancel", "emergency_stop", "reset_emergency_stop", "reserve", "release", "set_maintenance")
 
@@ -51,7 +50,7 @@ class Commands:
         if retained:
             self._clear()
         try:
-            command = wire.read_command(payload, LONGEST_COMMAND)
+            command = wire.read_command(payload, LONGEST_ANSWER)
         except wire.WireError as error:
             if error.task == "emergency_stop":
                 self._stop.itself("unknown", "")
@@ -102,16 +101,16 @@ class Commands:
         """Whether nothing is known of a command's id, which is noted now; what is known is answered."""
         request_id, task, asked = command["request_id"], command["task"], content(command)
         known = self._remembered.find(request_id)
-        if known is None:
+        if known is None and not self._remembered.was_done(request_id):
             self._remembered.note(request_id, asked)
             return True
-        if known[1] != asked:
+        if known and known[1] != asked:
             text = "request_id %r was used before, for another task or other parameters" % request_id
             self._answers.refuse(request_id, task, wire.CONFLICT, text)
-        elif known[3] is None:
+        elif known and known[3] is None:
             pass  # the first one will answer
-        elif is_gone(known[3]):
-            text = "it has ended; its answer was too long to be kept until now"
+        elif known is None or is_gone(known[3]):
+            text = "it has ended, and is not done again; its answer is not kept any more"
             self._answers.refuse(request_id, task, wire.DEVICE_ERROR, text)
         else:
             self._answers.again(replayed(known[3]))
@@ -131,11 +130,11 @@ class Commands:
         if task is None:
             self._do_at_once(command, name)
             return
-        wire.check_expiry(command, clock.now(), task.effect == "move")
         if task.effect == "read":
             self._remembered.reads(command["request_id"])
         else:
-            self._check_past(command)
+            self._check_past(command)  # first: that it expired would say that it was not done
+        wire.check_expiry(command, clock.now(), task.effect == "move")
         arguments = task.arguments(command["parameters"])
         command["parameters"] = None  # they are in the arguments
         self.check(task, command)
@@ -167,6 +166,7 @@ class Commands:
             known = ", ".join(sorted(list(self._tasks) + list(_HOUSE)))
             raise wire.WireError(wire.UNKNOWN_TASK, "no task %r; there are %s" % (name, known))
         wire.check_expiry(command, clock.now(), False)
+        self._remembered.acts(command["request_id"])
         stop, holds, state = self._stop, self._holds, self._state
         result = borrow("house").do(name, command, stop, holds, self.execution, state)
         # A script that renews every minute would push all else out of what is remembered.

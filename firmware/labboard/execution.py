@@ -6,8 +6,8 @@ from time import ticks_add, ticks_diff, ticks_ms
 from micropython import const
 import wire
 
-QUEUE = 4  # commands that wait; one more is ``busy``
-READS = 4  # reads at once; one more is ``busy``
+_QUEUE = const(4)  # commands that wait; one more is ``busy``
+_READS = const(4)  # reads at once; one more is ``busy``
 _GRACE = const(2000)  # ms that a task has to end once it was asked to
 _LONGEST = 400_000  # s; ticks_ms knows no more than six days
 
@@ -135,8 +135,8 @@ class Execution:
         if self._closed:
             raise wire.WireError(wire.BUSY, self._closed)
         if task.effect == "read":
-            if len(self._reads) >= READS:
-                raise wire.WireError(wire.BUSY, "%d reads are under way already" % READS)
+            if len(self._reads) >= _READS:
+                raise wire.WireError(wire.BUSY, "%d reads are under way already" % _READS)
             if self._answers.are_heavy:
                 raise wire.WireError(wire.BUSY, "long answers wait to be sent already")
             job = Job(command, task, arguments)
@@ -149,8 +149,8 @@ class Execution:
             raise wire.WireError(
                 wire.BUSY, "%s runs, and %s does not wait" % (self.running.task.name, task.name)
             )
-        elif len(self._waiting) >= QUEUE:
-            raise wire.WireError(wire.BUSY, "%d commands are waiting already" % QUEUE)
+        elif len(self._waiting) >= _QUEUE:
+            raise wire.WireError(wire.BUSY, "%d commands are waiting already" % _QUEUE)
         else:
             self._waiting.append(Job(command, task, arguments))
             self._answers.tell(command, "accepted", "number %d in the queue" % len(self._waiting))
@@ -223,6 +223,7 @@ class Execution:
 
     def _start(self, job):
         job.start()
+        self._answers.remembered.acts(job.command["request_id"])
         self.running = job
         self._state.task = job.task.name
         self._state.changed()

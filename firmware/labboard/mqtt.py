@@ -1,21 +1,19 @@
 """MQTT 3.1.1 over asyncio streams, without polling; it takes no message larger than it wants."""
 
 import asyncio
-from errno import EINPROGRESS, ENOTCONN
-import socket
+from errno import ENOTCONN
 import struct
-import sys
 from time import ticks_ms
 
 from micropython import const
 
 from labboard import clock, packets
+from labboard.borrowed import borrow
 from labboard.reconnecting import ANSWER, Reconnecting
 
 _PIECE = const(256)  # bytes
-_TOGETHER = const(512)  # bytes that are put together to one write; larger pieces would need their room twice
+_TOGETHER = const(256)  # bytes that are put together to one write; more would need their room twice
 _RECENT = const(8)  # messages
-_REASONS = ("", "protocol", "client id", "not ready", "user or password", "not authorised")  # CONNACK
 
 
 class Link(Reconnecting):
@@ -135,57 +133,24 @@ class Link(Reconnecting):
 
     async def _open(self):
         self._lock = asyncio.Lock()  # whoever holds the last one may wait for a socket that is closed
-        await self._connect()
+        self._taken = []
+        joining = borrow("joining")
+        settings = self._settings
+        if settings["broker"].get("tls") and clock.now() is None:
+            await clock.sync(settings["ntp_host"])  # a certificate is valid from a day to a day
+        if self._address is None:
+            self._address = joining.look_up(settings["broker"])
+        self._socket, self._stream = await joining.join(self._address, settings, self._client_id, self._will)
+        self.heard = ticks_ms()
         for number, topic in enumerate(self._subscriptions):
-            if await self._subscribe(topic) & 0x80:
+            pid = self._next_pid()
+            if await self._subscribe(joining.subscribe(topic, pid), pid) & 0x80:
                 self._refuse(number)
 
-    async def _connect(self):
-        broker = self._settings["broker"]
-        host = broker["host"]
-        tls = broker.get("tls")
-        if tls and clock.now() is None:
-            await clock.sync(self._settings["ntp_host"])  # a certificate is valid from a day to a day
-        if self._address is None:
-            port = broker.get("port") or (8883 if tls else 1883)
-            self._address = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
-        family, kind, protocol, _, address = self._address
-        self._socket = plain = socket.socket(family, kind, protocol)
-        plain.setblocking(0)
-        no_delay = getattr(socket, "TCP_NODELAY", 1 if sys.platform in ("linux", "darwin") else None)
-        if no_delay is not None:
-            plain.setsockopt(getattr(socket, "IPPROTO_TCP", 6), no_delay, 1)
-        try:
-            plain.connect(address)
-        except OSError as error:
-            if error.errno != EINPROGRESS:
-                raise
-        if tls:
-            self._socket = _secured(plain, host, broker["ca"])
-        self._stream = asyncio.StreamWriter(self._socket)
-        # drain() waits until there is a connection; write() would try at once.
-        settings = self._settings
-        self._stream.out_buf = packets.connect(
-            self._client_id,
-            self._will,
-            settings["keepalive"],
-            settings.get("user"),
-            settings.get("password"),
-        )
-        await self._stream.drain()
-        head, length = await self._read(2)
-        if head != 0x20 or length != 2:
-            raise OSError("that is no MQTT broker")
-        code = (await self._read(2))[1]
-        if code:
-            raise OSError("the broker refuses us: " + (_REASONS[code] if code < len(_REASONS) else str(code)))
-        self._taken = []
-
-    async def _subscribe(self, topic):
+    async def _subscribe(self, packet, pid):
         """Ask for a topic: the code of the SUBACK."""
-        pid = self._next_pid()
         self._granted = None
-        await self._write(packets.subscribe(topic, pid))
+        await self._write(packet)
         while self._granted is None or self._granted[0] != pid:
             await self._receive()
         return self._granted[1]
@@ -275,16 +240,3 @@ async def _drain(stream):
     """Send what waits, within a time: a socket that is closed meanwhile never says that it takes more."""
     if stream.out_buf:
         await asyncio.wait_for_ms(stream.drain(), ANSWER)
-
-
-def _secured(plain, host, ca):
-    """TLS with the broker's own authority and its name, by a DER file: not every port reads PEM."""
-    import tls
-
-    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-    context.verify_mode = tls.CERT_REQUIRED
-    with open(ca, "rb") as file:
-        context.load_verify_locations(file.read())
-    secured = context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
-    secured.setblocking(0)
-    return secured

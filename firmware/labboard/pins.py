@@ -23,7 +23,8 @@ class Pins:
     def __init__(self, allowed, chip=""):
         self._allowed = allowed
         chip = chip or (sys.platform if sys.platform in ("rp2", "esp32") else "rp2")
-        self._led = chip == "rp2" and (sys.platform != "rp2" or "Pico W" in os.uname().machine)
+        # "Raspberry Pi Pico W with RP2040", "Raspberry Pi Pico 2 W with RP2350"
+        self._led = chip == "rp2" and (sys.platform != "rp2" or " W " in os.uname().machine)
         self._taken, self._why, self._last = _RP2 if chip == "rp2" else _ESP32
         if chip == "rp2" and not self._led:
             self._taken = ()

@@ -11,7 +11,7 @@ from micropython import const
 
 ANSWER = const(5000)  # ms within which the broker acknowledges a message, and answers a ping
 _CONNECT = const(20000)  # ms for TCP, TLS and all subscriptions; a Pico takes seconds for the TLS handshake
-_LONG = const(60000)  # ms after which a session did not end because of another client of our id
+_LONG = const(5000)  # ms, and twice our last pause: who puts us out as we do him comes back sooner than that
 _SLOWEST = const(30000)  # ms between two attempts
 _REFUSED = const(2000)  # ms, where the host is up and only the broker is not: a refusal costs nobody anything
 
@@ -63,7 +63,7 @@ class Reconnecting:
 
     async def run(self):
         """Connect, and again, for ever."""
-        failures = 0
+        failures = pause = 0
         while True:
             gc.collect()  # what the last session left, before TLS wants its buffers
             began = ticks_ms()
@@ -72,7 +72,8 @@ class Reconnecting:
                 self.reconnects += 1
                 failures = 0
                 # Taken over by another client of our id: two that come back at once would fight for ever.
-                self._quick_ends = self._quick_ends + 1 if ticks_diff(ticks_ms(), began) < _LONG else 0
+                quick = ticks_diff(ticks_ms(), began) < _LONG + 2 * pause
+                self._quick_ends = self._quick_ends + 1 if quick else 0
                 pause = 1000 << min(max(0, self._quick_ends - 2), 5)
             else:
                 pause = 1000 << min(failures, 5)

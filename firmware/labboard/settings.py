@@ -7,7 +7,7 @@
 import wire
 
 _TRANSPORTS = ("own", "mqtt_as")
-_SECRETS = ("ssid", "wifi_password", "user", "password", "update_key")
+SECRETS = ("ssid", "wifi_password", "user", "password", "update_key")
 
 
 class WrongSettings(Exception):
@@ -61,7 +61,7 @@ def read(config="/config.json", secrets="/secrets.json"):  # noqa: C901 - one li
             if not _within(0, 99)(number):
                 wrong.append("pins' %s %r is not the number of a pin" % (name, number))
     hidden = _file(secrets, needed=False)
-    for key in _SECRETS:
+    for key in SECRETS:
         value = hidden.get(key)
         if value is not None and not _is_text(value):
             wrong.append("%s in %s is not a text" % (key, secrets))  # its value is nobody's business

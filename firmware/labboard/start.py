@@ -4,16 +4,18 @@ import os
 import sys
 import time
 
+from micropython import const
+
 from labboard import boots
 
-HOLD = "/hold"  # while this file is there nothing is started: somebody installs
-PAUSE = 2  # s before a reset after a crash: a person at the prompt gets a chance to stop it
+_HOLD = "/hold"  # while this file is there nothing is started: somebody installs
+_PAUSE = const(2)  # s before a reset after a crash: a person at the prompt gets a chance to stop it
 
 
 def run():
     """Run for ever: it ends only by a reset, or at the prompt."""
-    if _exists(HOLD):
-        print("held: an installation has not ended; remove %s to start" % HOLD)
+    if _exists(_HOLD):
+        print("held: an installation has not ended; remove %s to start" % _HOLD)
         return
     boots.current = this = boots.Boots()
     if this.folder:
@@ -35,7 +37,7 @@ def run():
         sys.print_exception(error)
     import machine
 
-    time.sleep(PAUSE)
+    time.sleep(_PAUSE)
     machine.reset()
 
 

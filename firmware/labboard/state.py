@@ -11,7 +11,7 @@ from labboard import clock
 
 _READ_WITHIN = const(5000)  # ms
 _LOOK = const(50)  # ms between two looks at which part is to be read
-_RANK = ("emergency_stopped", "fault", "maintenance", "busy", "reserved")
+_RANK = ("starting", "emergency_stopped", "fault", "maintenance", "busy", "reserved")
 
 
 class State:

@@ -1,21 +1,12 @@
 """Tasks: what a board can be asked for, with the parameters that each takes, declared and checked."""
 
-import json
-
 import wire
+
+from labboard.borrowed import borrow
 
 TASKS = {}  # name → Task, of those that the decorators made
 
-_TYPES = {
-    "integer": "a whole number",
-    "number": "a number",
-    "string": "a text",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "an object",
-}
-_MANY = 24  # choices; more would hide all else
-_LONGEST = 60  # characters of a value in a text
+_TYPES = ("integer", "number", "string", "boolean", "array", "object")
 _LARGEST = float("inf")
 
 
@@ -63,7 +54,7 @@ class Task:
         """
         parameters = parameters or {}
         for key, schema in parameters.items():
-            for kind in _kinds(schema):
+            for kind in kinds_of(schema):
                 if kind != "null" and kind not in _TYPES:
                     raise ValueError(
                         "task %s: %s has the type %r; there are %s" % (name, key, kind, ", ".join(_TYPES))
@@ -98,24 +89,19 @@ class Task:
         if self.open:
             return given
         found = {}
-        wrong = []
+        fits = all(key in self.parameters for key in given)
         for key, schema in self.parameters.items():
-            if key not in given:
-                if key in self.required:
-                    wrong.append("%s is missing: %s" % (key, allowed(schema)))
-                elif schema.get("default") is not None:
-                    found[key] = schema["default"]
-                continue
-            try:
-                found[key] = _check(given[key], schema)
-            except ValueError as error:
-                wrong.append("%s %s" % (key, error.args[0]))
-        for key in given:
-            if key not in self.parameters:
-                takes = ", ".join(self.parameters) or "nothing"
-                wrong.append("%s has no %r: it takes %s" % (self.name, key, takes))
-        if wrong:
-            raise wire.WireError(wire.INVALID_PARAMETERS, "; ".join(wrong))
+            if key in given:
+                try:
+                    found[key] = fitted(given[key], schema)
+                except ValueError:
+                    fits = False
+            elif key in self.required:
+                fits = False
+            elif schema.get("default") is not None:
+                found[key] = schema["default"]
+        if not fits:
+            raise wire.WireError(wire.INVALID_PARAMETERS, borrow("misfits").words(self, given))
         return found
 
     def as_json(self):
@@ -158,65 +144,36 @@ def micropython_task(name=None, parameters=None, **more):
     return task(name, parameters, is_open=parameters is None, **more)
 
 
-def allowed(schema):
-    """What a parameter may be, in words: ``one of A, B``, ``a number, 0 to 180 °``."""
-    choices = schema.get("enum")
-    if choices:
-        words = [str(choice) for choice in choices if choice is not None]
-        if len(words) > _MANY:
-            words[4:-1] = ["…"]
-        return "one of " + ", ".join(words)
-    kind = _kinds(schema)
-    words = _TYPES[kind[0]] if kind else "any value"
-    if "items" in schema:
-        words += " (each %s)" % allowed(schema["items"])
-    unit = " " + schema["unit"] if schema.get("unit") else ""
-    low, high = schema.get("minimum"), schema.get("maximum")
-    if low is None and high is None:
-        words += unit and " in" + unit
-    elif high is None:
-        words += ", %s%s or more" % (_plain(low), unit)
-    elif low is None:
-        words += ", %s%s or less" % (_plain(high), unit)
-    else:
-        words += ", %s to %s%s" % (_plain(low), _plain(high), unit)
-    if schema.get("maxLength") is not None:
-        words += " of %d to %d characters" % (schema.get("minLength", 0), schema["maxLength"])
-    return words
+def fitted(value, schema):
+    """The value as the task gets it: 3.0 is the integer 3, 3 is the number 3.0; nothing else is converted.
 
-
-def show(value):
-    """A value as it stood in the message, shortened: ``'Z'``, ``true``, ``[1, 2]``."""
-    text = repr(value) if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-
-
-def _check(value, schema):
-    """The value as the task gets it: 3.0 is the integer 3, 3 is the number 3.0; nothing else is converted."""
-    kinds = _kinds(schema)
+    Raises:
+        ValueError: It does not fit; with the value, its schema, and in words how it does not.
+    """
+    kinds = kinds_of(schema)
     if value is None and "null" in kinds:
         return None
     choices = schema.get("enum")
     if (kinds and not _is_type(value, kinds[0])) or (
         choices and not any(_same(value, one) for one in choices)
     ):
-        raise ValueError("%s is not %s" % (show(value), allowed(schema)))
+        raise ValueError(value, schema, "is not")
     if isinstance(value, list) and "items" in schema:
-        return [_check(item, schema["items"]) for item in value]
+        return [fitted(item, schema["items"]) for item in value]
     if isinstance(value, str):
         longest = schema.get("maxLength")
         if len(value) < schema.get("minLength", 0) or (longest is not None and len(value) > longest):
-            raise ValueError("%s has %d characters: %s" % (show(value), len(value), allowed(schema)))
+            raise ValueError(value, schema, "has %d characters:" % len(value))
         return value
     if kinds and kinds[0] in ("integer", "number"):
         low, high = schema.get("minimum"), schema.get("maximum")
         if (low is not None and value < low) or (high is not None and value > high):
-            raise ValueError("%s is out of range: %s" % (show(value), allowed(schema)))
+            raise ValueError(value, schema, "is out of range:")
         return int(value) if kinds[0] == "integer" else float(value)
     return value
 
 
-def _kinds(schema):
+def kinds_of(schema):
     """The types of a schema; ``null`` stands last."""
     kind = schema.get("type", ())
     return (kind,) if isinstance(kind, str) else tuple(kind)
@@ -240,7 +197,3 @@ def _is_type(value, kind):
 
 def _same(value, choice):
     return value == choice and isinstance(value, bool) == isinstance(choice, bool)
-
-
-def _plain(number):
-    return "%g" % number if isinstance(number, float) else str(number)

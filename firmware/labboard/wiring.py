@@ -35,26 +35,6 @@ _STATE = (  # keys that every board has
     "maintenance_by",
     "updated_at",
 )
-# What only bridges and clients need of the protocol.
-_UNUSED = (
-    "command",
-    "claim",
-    "claim_answer",
-    "read_claim",
-    "read_status",
-    "read_bridge_status",
-    "bridge_status",
-    "read_result",
-    "read_progress",
-    "replayed",
-    "same_content",
-    "_same",
-    "bridge_topic",
-    "birth_topic",
-    "discovery_topic",
-    "picture_topic",
-    "split_topic",
-)
 
 
 def make(board, kind, name, model, manufacturer, node, version):
@@ -63,15 +43,14 @@ def make(board, kind, name, model, manufacturer, node, version):
     Raises:
         labboard.settings.WrongSettings: The configuration cannot be used.
     """
-    for unused in _UNUSED:
-        setattr(wire, unused, None)
     told = board.config = borrow("settings").read()
     board.device_id = told["device_id"]
     board.settings = told["settings"]
     board.pins = borrow("pins").Pins(told["pins"], told["chip"])
     this = boots.current
-    if this and not node:
-        node, version = this.application()
+    if this:
+        built = this.application()
+        node, version = node or built[0], version or built[1]
     board.about = {
         "device_id": board.device_id,
         "name": told["name"] or name or board.device_id,
@@ -153,7 +132,7 @@ def finish(board):
     for task in tasks.TASKS.values():
         add_task(board, task)
     tasks.TASKS.clear()
-    if boots.current:
+    if boots.current and board.config["update_key"]:
         _add_update(board)
     if any(task.effect == "move" for task in board.tasks.values()):
         board.state.longest = 10_000

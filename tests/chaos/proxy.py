@@ -71,8 +71,14 @@ class Proxy:
         self._calls: set[_Call] = set()
         network.wait(self._listen())
 
+    def passed(self, to: Side, packet: bytes) -> None:
+        """A packet got through; whoever wants to know that has it in a subclass."""
+
+    def ended(self) -> None:
+        """A connection is over, as ``passed``."""
+
     async def _listen(self) -> None:
-        server = await asyncio.start_server(self._serve, LOOPBACK, 0)
+        server = await asyncio.start_server(self._serve, LOOPBACK, self.port)
         self._network.servers.append(server)
         self.port = server.sockets[0].getsockname()[1]
 
@@ -117,6 +123,7 @@ class Proxy:
         finally:
             self._calls.discard(call)
             call.abort()
+            self.ended()
 
 
 class _Call:
@@ -218,6 +225,7 @@ class _Call:
                 return
             if to not in self._closed:
                 self._writers[to].write(packet)
+                self._proxy.passed(to, packet)
                 await self._drain(to)
 
     async def _drain(self, to: Side) -> None:

@@ -76,8 +76,10 @@ def test_a_repeat_of_what_runs_is_dropped(arm: Arm) -> None:
         ({"expires_at": -5}, "expired", "expired: good until"),
         ({"expires_at": 400}, "expired", "one of the clocks is wrong"),
         ({"timestamp": -3600}, "interrupted", "sent before this board was reset"),
+        # "expired" would say that it was not done; who knows.
+        ({"timestamp": -3600, "expires_at": -5}, "interrupted", "sent before this board was reset"),
     ],
-    ids=["late", "ahead", "before the reset"],
+    ids=["late", "ahead", "before the reset", "late, and before the reset"],
 )
 def test_what_comes_too_late_moves_nothing(arm: Arm, more: dict[str, int], code: str, words: str) -> None:
     """Maybe a client kept it while it was disconnected, and by now somebody has a hand in the machine."""
@@ -317,6 +319,35 @@ def test_long_answers_do_not_use_up_the_memory(arm: Arm) -> None:
         json.loads(retained(arm.board.port, arm.board.topic("status"))[arm.board.topic("status")])["status"]
         == "online"
     )
+
+
+def test_refusals_and_reads_do_not_push_out_what_was_done(arm: Arm) -> None:
+    """Somebody who asks every second, or sends a flood, makes nobody's repeat a second motion."""
+    first = arm.ask("turn", {"angle": 5})
+    moves = arm.moves()
+    for _ in range(10):
+        assert arm.ask("look", {"size": 1})["status"] == "success"
+        arm.refused("invalid_parameters", "turn", {"angle": 1000})
+    since = arm.seen.mark()
+    arm.send("turn", {"angle": 5}, request_id=first["request_id"])
+    assert arm.result(first["request_id"], since=since) == {**first, "replayed": True}
+    assert arm.moves() == moves
+
+
+def test_what_was_done_long_ago_is_not_done_again(arm: Arm) -> None:
+    """Its answer is not known any more, but that it was done is: for 64 commands more."""
+    first = arm.ask("turn", {"angle": 5})
+    for _ in range(60):
+        assert arm.ask("turn", {"angle": 6})["status"] == "success"
+    moves = arm.moves()
+    since = arm.seen.mark()
+    arm.send("turn", {"angle": 5}, request_id=first["request_id"])
+    told = arm.result(first["request_id"], since=since)
+    assert (told["error_code"], told["error"]) == (
+        "device_error",
+        "it has ended, and is not done again; its answer is not kept any more",
+    )
+    assert arm.moves() == moves
 
 
 def test_a_flood_is_answered_or_not_looked_at(arm: Arm) -> None:

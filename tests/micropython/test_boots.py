@@ -210,7 +210,7 @@ def test_a_board_whose_application_crashes_ends_in_safe_mode_and_says_why(
     node.mkdir()
     (node / "main.py").write_text("from labboard import Board\nBoard()\nraise ValueError('no such chip')\n")
     (node / "node.json").write_text("{}")
-    board = make_board(broker, node=node, config={"good_after": 1})
+    board = make_board(broker, node=node, config={"good_after": 1}, secrets={"update_key": "k"})
     with board.observer() as seen:
         board.start()
         board.until_online(seen, within=40)

@@ -1,6 +1,7 @@
 """The examples for boards, as their first lines say: against a demo that runs here."""
 
 from collections.abc import Iterator
+import json
 import os
 from pathlib import Path
 import signal
@@ -9,6 +10,7 @@ import sys
 
 import pytest
 from tests.broker.observer import Observer
+from tests.broker.program import Program, run as typed
 from tests.broker.test_demo import Demo
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -86,6 +88,33 @@ def test_above_25_degrees_the_cell_is_cooled_once(demo: Demo) -> None:
         assert "above 25 °C: ot2 is cooled to 20 °C\n" in lines
         sent = [heard.json for heard in seen.heard("lab2mqtt/ot2/command")]
         assert [one["parameters"] for one in sent if one["task"] == "adjust_cooling"] == [{"target": 20.0}]
+
+
+def test_a_board_of_ones_own_blinks_until_it_is_cancelled(demo: Demo, tmp_path: Path) -> None:
+    """As docs/boards.md has it; the lamp is dark at the end, in the middle of a blink too."""
+    board = Program(
+        ["simulate-board", str(EXAMPLES / "board")], tmp_path / "log", environment=demo.environment
+    )
+    url = f"mqtt://127.0.0.1:{demo.port}"
+    with Observer(demo.port, "lab2mqtt/bench-lamp/#") as seen:
+        try:
+            board.start()
+            board.until_said("bench-lamp is online", within=WITHIN)
+            blinked = typed("call", "bench-lamp", "blink", "times=2", "--broker", url)
+            assert (blinked.code, blinked.out) == (0, "2\n"), blinked.err
+            seen.publish(
+                "lab2mqtt/bench-lamp/command",
+                {"request_id": "long", "task": "blink", "parameters": {"times": 20}},
+            )
+            seen.wait("lab2mqtt/bench-lamp/state", lambda told: told["task"] == "blink" and told["lamp"])
+            cancelled = typed("cancel", "bench-lamp", "--broker", url)
+            assert cancelled.code == 0, cancelled.err
+            ended = seen.wait("lab2mqtt/bench-lamp/result", lambda told: told["request_id"] == "long")
+            assert ended.json["error_code"] == "cancelled"
+            truth = json.loads(typed("fault", "bench-lamp", environment=demo.environment).out)
+            assert truth["outputs"]["pin_14"] == {"value": 0}
+        finally:
+            assert board.terminate(signal.SIGINT).code == 0
 
 
 def test_without_a_demo_it_says_what_to_do(tmp_path: Path) -> None:

@@ -148,8 +148,13 @@ def test_a_wrong_configuration_is_refused_before_anything_is_written(desk: Desk)
     """And the text says what would be right."""
     desk.write(port=0, device_id="Pico 1")
     done = desk.install()
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "device_id 'Pico 1' is not 1 to 64 of a-z" in done.stderr
+    desk.write(port=1, keepaliv=20)
+    assert "config.json has no 'keepaliv' (did you mean 'keepalive'?)" in desk.install().stderr
+    desk.write(port=1, pins={"servo": 23})
+    done = desk.install()
+    assert (done.returncode, "the Pico W's Wi-Fi chip needs it" in done.stderr) == (2, True)
     assert not list(desk.board.flash.iterdir())
     desk.secrets.write_text('{"ssid": "correct horse", }')
     done = desk.install()
@@ -180,7 +185,7 @@ def test_a_port_where_nothing_is_says_so(desk: Desk) -> None:
     desk.board.port = "/dev/no-such-board"
     done = desk.install()
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("/dev/no-such-board: failed to access")
+    assert done.stderr.splitlines()[-1].startswith("/dev/no-such-board: there is no such port")
 
 
 def test_mqtt_as_that_cannot_be_got_leaves_a_board_that_starts_nothing(desk: Desk) -> None:

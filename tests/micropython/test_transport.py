@@ -335,6 +335,25 @@ def test_a_broker_that_lets_us_not_in(make_link: MakeLink) -> None:
         assert hello.endswith(b"\0\x02b1\0\x05wrong")
 
 
+def test_a_broker_that_is_restarted_again_and_again_is_not_taken_for_another_client(
+    make_link: MakeLink,
+) -> None:
+    """Who works on the broker restarts it more than once: the board is back at once each time."""
+    with Peer() as peer:
+        board = make_link(peer.port, keepalive=16)
+        if not board.own:
+            pytest.skip("what both transports have in common")
+        for _ in range(4):
+            peer.accept()
+            peer.subscribe()
+            peer.subscribe()
+            peer.expect(0xC0)  # the ping, after 8 s
+            peer.drop()
+            began = time.monotonic()
+        peer.accept(within=3)
+        assert time.monotonic() - began < 1.9
+
+
 @pytest.mark.usefixtures("watcher")
 def test_another_client_of_its_name_is_no_reason_to_fight(broker: Broker, make_link: MakeLink) -> None:
     """Each time that it is put out it waits for longer, and says what it suspects."""

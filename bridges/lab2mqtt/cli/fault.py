@@ -12,6 +12,7 @@ from lab2mqtt.runtime import running_demo, simulated
 from lab2mqtt.simulators.control import control
 
 _OFF = "off"
+_AS_BEFORE = "null: as before"  # ends the words of what is given a value
 
 
 def fault(options: argparse.Namespace) -> int:
@@ -76,5 +77,10 @@ def _value(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
 
 
 def _lines(known: dict[str, Any]) -> str:
-    told = known["faults"] | {name: f"{words} (once, by hand)" for name, words in known["hands"].items()}
+    told = dict(known["faults"])
+    for name, words in known["hands"].items():
+        if words.endswith(_AS_BEFORE):
+            told[f"{name}=…"] = words
+        else:
+            told[name] = f"{words} (once, by hand)"
     return "\n".join(f"  {name:17} {words}" for name, words in told.items())

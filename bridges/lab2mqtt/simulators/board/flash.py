@@ -11,8 +11,13 @@ from lab2mqtt import __version__, wire
 from lab2mqtt.boards import firmware, image
 
 
+def stand_ins(flash: Path) -> Path:
+    """Where the modules are that stand in for those of a board."""
+    return flash.with_name("simulated")
+
+
 def lay(flash: Path, node: str, config: Mapping[str, Any], secrets: Mapping[str, Any]) -> None:
-    """Write the image of a node.
+    """Write the image of a node, and beside it what stands in for a board's own modules.
 
     As long as nothing of it has changed since, an update that came over the air stays, as does what the board
     wrote itself.
@@ -28,6 +33,8 @@ def lay(flash: Path, node: str, config: Mapping[str, Any], secrets: Mapping[str,
         (flash / "secrets.json").write_text(json.dumps(secrets))
         return
     image.build(node, flash, config, secrets)
+    for file in (firmware() / "simulated").glob("*.py"):
+        image.compiled(file.read_text("utf-8"), stand_ins(flash) / file.name)
     laid.write_text(made_of)
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import ctypes
+import json
 from pathlib import Path
 import signal
 import sys
+import time
 from typing import NamedTuple
 
 from lab2mqtt.boards import firmware
@@ -27,18 +29,21 @@ class Hardware(NamedTuple):
         sim: The folder of its world, on the board ``/sim``.
         heap: Of MicroPython, as its option ``-X heapsize`` takes it. On 64 bits a word takes twice as much
             as on a board.
+        stand_ins: The folder of the modules that stand in for the board's own.
     """
 
     interpreter: Path
     flash: Path
     sim: Path
     heap: str = HEAP
+    stand_ins: Path = firmware() / "simulated"
 
     def command(self) -> list[str]:
         """The command line that switches it on."""
-        simulated = firmware() / "simulated"
-        run = [str(self.interpreter), "-X", f"heapsize={self.heap}", str(simulated / "power_on.py")]
-        return [*run, str(self.flash.absolute()), str(self.sim.absolute()), str(simulated)]
+        switch = firmware() / "simulated" / "power_on.py"
+        folders = (self.flash, self.sim, self.stand_ins)
+        run = [str(self.interpreter), "-X", f"heapsize={self.heap}", str(switch)]
+        return [*run, *(str(folder.absolute()) for folder in folders)]
 
 
 class Power:
@@ -68,10 +73,12 @@ class Power:
                 self.ended = None
                 self.starts += 1
                 (self._hardware.sim / "outputs.json").unlink(missing_ok=True)  # no pin drives anything
+                self._note("on")
                 self._process = await asyncio.create_subprocess_exec(
                     *self._hardware.command(), start_new_session=True, preexec_fn=_die_with_parent
                 )
                 code = await self._process.wait()
+                self._note("off")
                 if code >= 0 and code != RESET:
                     # The prompt of MicroPython, where a real one stands then.
                     self.ended = code
@@ -96,6 +103,11 @@ class Power:
         """Let it hang where it is, or go on."""
         if self.pid and self._process:
             self._process.send_signal(signal.SIGSTOP if hangs else signal.SIGCONT)
+
+    def _note(self, power: str) -> None:
+        """A line in ``/sim/power.jsonl``: from when to when the pins drove anything, by the PC's clock."""
+        with (self._hardware.sim / "power.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"at_us": time.time_ns() // 1000, "power": power}) + "\n")
 
     def _kill(self) -> None:
         if self.pid and self._process:

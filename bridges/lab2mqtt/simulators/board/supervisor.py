@@ -56,7 +56,8 @@ async def supervise(plan: Plan, folder: Path, ended: asyncio.Event) -> None:
         image.ImageError: The node cannot be built.
         OSError: The interpreter does not start, or something cannot be written.
     """
-    hardware = Hardware(plan.interpreter, folder / "flash", folder / "sim", plan.heap)
+    stand_ins = flash.stand_ins(folder / "flash")
+    hardware = Hardware(plan.interpreter, folder / "flash", folder / "sim", plan.heap, stand_ins)
     for each in (hardware.flash, hardware.sim):
         each.mkdir(parents=True, exist_ok=True)
     flash.lay(hardware.flash, plan.node, plan.config, plan.secrets)
