@@ -65,6 +65,7 @@ class Bench:
         folder.mkdir(parents=True)
         self.device, self.node, self.way = folder.name, node, way
         config = {"base": base, "stop_topic": LAB_STOP, "settings": _SETTINGS.get(node, {})}
+        config["good_after"] = 1  # or five power cuts in a few minutes would be a boot loop
         self.board = Board(interpreter, folder, way.port, node, device_id=self.device, config=config)
         self.faults: list[Span] = []
         self.hangs: list[Span] = []
