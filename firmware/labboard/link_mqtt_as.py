@@ -2,94 +2,17 @@
 
 A client of mqtt_as serves one connection here. When that ends we make a new one, as its own way back has an
 end: an error of TLS stops it for ever, and it leaves the Wi-Fi where only the broker was away. What it does
-not do is added in ``_Client``. It looks at its socket hundreds of times a second, and a TLS handshake blocks
-the loop.
+not do is added in ``mqtt_as_client``. It looks at its socket hundreds of times a second, and a TLS handshake
+blocks the loop.
 """
 
-import asyncio
 from errno import ENOTCONN
-from time import ticks_ms
 
-from micropython import const
-from mqtt_as import MQTT_base, MQTTClient, config as defaults
+from mqtt_as import config as defaults
 
-from labboard import clock, packets
+from labboard import clock
+from labboard.mqtt_as_client import Client
 from labboard.reconnecting import ANSWER, Reconnecting
-
-_PIECE = const(256)  # bytes
-
-
-class _Client(MQTTClient):
-    """One connection.
-
-    Attributes:
-        ended: Set when it has ended.
-        why: The error that ended it, or None.
-        too_long: Whether the message that is handed on was skipped.
-    """
-
-    def __init__(self, settings, link, every, max_packet):
-        super().__init__(settings)
-        self._ping_interval = every  # its own setting is in whole seconds
-        self._link = link
-        self._longest = max_packet
-        self.ended = asyncio.Event()
-        self.why = None
-        self.too_long = False
-
-    async def wifi_connect(self, *_):
-        """Leave the Wi-Fi alone: it was joined before."""
-
-    async def wait_msg(self):
-        """Expect every error: it knows OSError alone, and its task would die of others."""
-        try:
-            await super().wait_msg()
-        except Exception as error:
-            self.why = error
-            raise OSError(-1)
-
-    async def say(self, topic, payload, retain, qos):
-        """Publish once."""
-        await MQTT_base.publish(self, topic.encode(), payload, retain, qos)
-
-    async def say_pieces(self, topic, size, pieces, retain):
-        """Publish in pieces, QoS 1, once."""
-        pid = next(self.newpid)
-        self.rcv_pids.add(pid)
-        async with self.lock:
-            await self._as_write(packets.publish(topic, size, retain, 1, pid))
-            for piece in pieces:
-                await self._as_write(piece)
-        if not await self._await_pid(pid):
-            raise OSError(-1)
-
-    async def listen(self, topic):
-        """Subscribe once, QoS 1."""
-        await MQTT_base.subscribe(self, topic.encode(), 1)
-
-    def end(self):
-        """End, for ever."""
-        self._has_connected = self._isconnected = self._in_connect = False
-        for task in self._tasks:
-            task.cancel()
-        self._tasks.clear()
-        self._close()
-        self.ended.set()
-
-    def _reconnect(self):
-        if self._isconnected:
-            self._isconnected = self._has_connected = False
-            self.ended.set()
-
-    async def _as_read(self, n, sock=None):
-        if n > self._longest:
-            self.too_long = True
-            while n:
-                n -= len(await self._as_read(min(n, _PIECE), sock))
-            return b""
-        found = await super()._as_read(n, sock)
-        self._link.heard = ticks_ms()
-        return found
 
 
 class Link(Reconnecting):
@@ -165,7 +88,7 @@ class Link(Reconnecting):
             # 2: a certificate is required; it would do without one.
             settings["ssl"] = True
             settings["ssl_params"] = {"server_hostname": broker["host"], "cert_reqs": 2, "cadata": authority}
-        client = self._client = _Client(settings, self, self._every(), self._max_packet)
+        client = self._client = Client(settings, self, self._every(), self._max_packet)
         await client.connect(quick=True)
         for number, topic in enumerate(self._subscriptions):
             if topic in self._denied:

@@ -12,7 +12,7 @@ from string import ascii_lowercase
 import tokenize
 
 WIRE = "wire"
-_LEFT_ALONE = "link_mqtt_as"  # overrides private methods of a library
+_LEFT_ALONE = "mqtt_as_client"  # overrides private methods of a library
 _FOR_NODES = ("board", "part", "pins", "tasks")  # what these take may be named in a call
 _INTERNED = 12  # characters of a constant with its quotes; a longer word would be kept once for each module
 
@@ -140,7 +140,10 @@ def _with_short_names(sources: Mapping[str, str], also: list[str]) -> dict[str, 
     parameters = _parameters([one for one in sources.values() if one not in known], [*known, *also])
     short: dict[str, str] = {}
     for family in _families(sources):
-        private = {one.string for name in family - {_LEFT_ALONE} for one in tokens[name] if _is_private(one)}
+        if _LEFT_ALONE in family:
+            short |= {name: sources[name] for name in family}
+            continue
+        private = {one.string for name in family for one in tokens[name] if _is_private(one)}
         names = dict(zip(sorted(private | parameters), _short(), strict=False))
         for name in family:
             short[name] = _renamed(sources[name], tokens[name], names)
