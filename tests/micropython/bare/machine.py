@@ -1,6 +1,6 @@
 """As little as a board's own module takes of its heap: nearly nothing. For tests of memory."""
 
-from sys import exit
+import sys
 
 PWRON_RESET = 1
 
@@ -10,4 +10,4 @@ def reset_cause():
 
 
 def reset():
-    exit(99)
+    sys.exit(99)
