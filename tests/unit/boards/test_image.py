@@ -1,12 +1,14 @@
 """The image of a board: what lies on its flash."""
 
+import ast
 import json
 from pathlib import Path
 
 import pytest
 
-from lab2mqtt.boards import image, nodes
+from lab2mqtt.boards import firmware, image, nodes
 from lab2mqtt.boards.manifest import MANIFEST, Manifest, sha256
+from lab2mqtt.core.house import STATE_KEYS
 
 KEY = "nobody's key"
 
@@ -123,3 +125,14 @@ def test_an_unknown_node_is_told_with_what_was_meant(tmp_path: Path) -> None:
     """And with what there is."""
     with pytest.raises(image.ImageError, match=r"did you mean 'lab-sensor'\?\); there are balance, "):
         image.build("lab-sensr", tmp_path)
+
+
+def test_a_board_knows_the_keys_that_every_state_has() -> None:
+    """A part must not say one of them; the bridge's list and the board's are one."""
+    source = (firmware() / "labboard" / "wiring.py").read_text("utf-8")
+    listed = [
+        ast.literal_eval(node.value)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_STATE"
+    ]
+    assert listed == [STATE_KEYS]
