@@ -306,7 +306,7 @@ class _Whole:
                 async with asyncio.timeout(ALL_WITHIN):
                     await talk.begin()
                     await self._ask(talk)
-                    free = (await talk.done("get_device_status"))["free_memory"]
+                    status = await talk.done("get_device_status")
             except (TimeoutError, _OtherwiseError):
                 return False
             finally:
@@ -314,7 +314,7 @@ class _Whole:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
-        self.used = heap * KB - free
+        self.used = heap * KB - status["free_memory"] if status else 0
         return b"MemoryError" not in log.read_bytes()
 
     async def stand_ins(self) -> float:
@@ -340,6 +340,7 @@ class _Talk:
         self._said: list[tuple[str, Mapping[str, Any]]] = []
         self._news = asyncio.Event()
         self._asked = 0
+        end.add_done_callback(lambda _: self._news.set())
 
     async def begin(self) -> None:
         """Connect, and wait until the board is there and has described itself."""
@@ -365,10 +366,10 @@ class _Talk:
 
     def publish(self, payload: bytes) -> None:
         """Publish on the topic of commands."""
-        assert self._client
-        self._client.publish(f"{self._topic}/command".encode(), payload)
+        if self._client:
+            self._client.publish(f"{self._topic}/command".encode(), payload)
 
-    def send(self, task: str, **parameters: Any) -> str:
+    def send(self, task: str, **parameters: object) -> str:
         """Send a command; gives its id."""
         self._asked += 1
         request = str(self._asked)
@@ -386,15 +387,16 @@ class _Talk:
         if told.get("error_code") != code:
             raise _OtherwiseError
 
-    async def done(self, task: str, **parameters: Any) -> Any:
+    async def done(self, task: str, **parameters: object) -> Mapping[str, Any] | None:
         """Ask for what must succeed; gives what it returns."""
         request = self.send(task, **parameters)
         told = await self._next("result", lambda told: told["request_id"] == request)
         if told["status"] != "success":
             raise _OtherwiseError
-        return told["result"]
+        result: Mapping[str, Any] | None = told["result"]
+        return result
 
-    async def refused(self, code: str, task: str, **parameters: Any) -> None:
+    async def refused(self, code: str, task: str, **parameters: object) -> None:
         """Ask for what must not succeed."""
         await self.fails(self.send(task, **parameters), code)
 
@@ -410,12 +412,10 @@ class _Talk:
                 if one[0] == kind and fits(one[1]):
                     self._said.remove(one)
                     return one[1]
-            self._news.clear()
-            news = asyncio.ensure_future(self._news.wait())
-            await asyncio.wait({news, self._end}, return_when=asyncio.FIRST_COMPLETED)
-            news.cancel()
             if self._end.done():
                 raise _OtherwiseError
+            self._news.clear()
+            await self._news.wait()
 
 
 async def _ask_node(talk: _Talk) -> None:
