@@ -518,8 +518,9 @@ def read_stop(payload: bytes) -> "Message":
     for key in ("by", "reason"):
         value = message.get(key)
         text = value[:255] if isinstance(value, str) else ""
-        # They stand in logs, line by line.
-        found[key] = "".join([letter if _is_printable(letter) else " " for letter in text])
+        if not _is_printable(text):  # they stand in logs, line by line
+            text = "".join([letter if _is_printable(letter) else " " for letter in text])
+        found[key] = text
     timestamp = message.get("timestamp")
     found["timestamp"] = timestamp if _is_number(timestamp) else 0
     return found
@@ -646,12 +647,23 @@ def _no_json(why: object) -> WireError:
 
 
 if sys.implementation.name == "micropython":
+    # By bytes, because each different letter that is looked at stays in memory for ever.
 
     def _has_surrogate(text: str) -> bool:
-        return any(0xD800 <= ord(letter) <= 0xDFFF for letter in text)
+        return _is_followed(text.encode(), 0xED, 0xA0, 0xC0)
 
     def _is_printable(text: str) -> bool:
-        return not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in text)
+        data = text.encode()
+        return not any(byte < 32 or byte == 127 for byte in data) and not _is_followed(data, 0xC2, 0x80, 0xA0)
+
+    def _is_followed(data: bytes, lead: int, least: int, most: int) -> bool:
+        """Whether a byte from ``least`` to below ``most`` stands behind a byte anywhere."""
+        at = data.find(bytes((lead,)))
+        while at >= 0:
+            if at + 1 < len(data) and least <= data[at + 1] < most:
+                return True
+            at = data.find(bytes((lead,)), at + 1)
+        return False
 
     def _write_json(message: object) -> str:
         return json.dumps(message, separators=(",", ":"))
@@ -666,13 +678,15 @@ if sys.implementation.name == "micropython":
 
     def _is_utf8(payload: bytes) -> bool:
         try:
-            text = payload.decode()
-            # It also takes surrogates, letters past the last one, and long spellings of short ones.
-            return len(text) == len(payload) or not any(
-                0xD800 <= ord(letter) <= 0xDFFF or chr(ord(letter)) != letter for letter in text
-            )
+            if len(payload.decode()) == len(payload):
+                return True
         except ValueError:  # and so UnicodeError
             return False
+        # It also takes surrogates, letters past the last one, and long spellings of short ones.
+        wrong = ((0xE0, 0x80, 0xA0), (0xED, 0xA0, 0xC0), (0xF0, 0x80, 0x90), (0xF4, 0x90, 0xC0))
+        return not any(byte in (0xC0, 0xC1) or byte > 0xF4 for byte in payload) and not any(
+            _is_followed(payload, *one) for one in wrong
+        )
 
     class _Reader:
         """A strict reader, because json.loads takes ``[1,2,]`` and ``{"a" 1}`` here.

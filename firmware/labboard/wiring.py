@@ -4,11 +4,14 @@ So no function of this module may be kept by anything: it would keep them all.
 """
 
 import asyncio
+import os
 import sys
+from time import ticks_add, ticks_ms
 
+from micropython import const
 import wire
 
-from labboard import boots, guard, tasks
+from labboard import boots, guard, tasks, whole_file
 from labboard.answers import Answers
 from labboard.borrowed import borrow
 from labboard.commands import Commands
@@ -21,6 +24,7 @@ from labboard.say import Say
 from labboard.state import State
 from labboard.stop import Stop
 
+_DAY = const(86400)  # s
 _STATE = (  # keys that every board has
     "readiness",
     "readiness_reasons",
@@ -71,9 +75,8 @@ def make(board, kind, name, model, manufacturer, node, version):
     state = board.state = State(say, board.parts, board.reasons, board.more)
     stop = board.stop = Stop(topics, board.stop_parts, board.end_all, answers, say, state.changed)
     holds = board.holds = Holds(answers.event, state.changed)
-    recall = borrow("recall")
-    recall.latches(stop)
-    recall.holds(holds)
+    _recall_latches(stop)
+    _recall_holds(holds)
     commands = board.commands = Commands(
         board.tasks, stop, holds, answers, board.health, state, board.clear_command
     )
@@ -176,3 +179,50 @@ def _add_update(board):
     add(board, update)
     for topic in update.topics:
         board.listen(topic, update.hear)
+
+
+# What the board wrote down before its reset; what cannot be read holds it back
+
+
+def _recall_latches(stop):
+    """Engage the stops that were engaged."""
+    if not _is_there(stop.file):
+        return
+    try:
+        kept = whole_file.read(stop.file, {})
+        own = kept["own"]  # there is none in what is no record
+        for topic, each in kept["lab"].items():
+            if topic in stop.topics:
+                stop.lab[topic] = wire.read_stop(wire.encode(each).encode())
+        stop.own = own and wire.read_stop(wire.encode(own).encode())
+    except (KeyError, TypeError, AttributeError, ValueError, wire.WireError):
+        # Whoever resets it has looked at the board.
+        stop.own = wire.stop_message(True, "unreadable", "board", stop.file + " cannot be read", 0)
+    if stop.engaged:
+        stop.confirmed = True  # a board begins with its outputs at rest
+
+
+def _recall_holds(holds):
+    """Go on with the reservation and the maintenance that there were."""
+    if not _is_there(holds.file):
+        return
+    try:
+        kept = whole_file.read(holds.file, {})
+        maintenance = kept["maintenance"]
+        if maintenance:
+            holds.maintenance = {key: maintenance[key] for key in ("by", "reason", "since")}
+        reservation = kept.get("reservation")
+        if reservation:
+            holds.holder, holds.reason = str(reservation["holder"]), str(reservation["reason"])
+            holds.until = reservation["until"]
+            holds.ends = ticks_add(ticks_ms(), min(int(reservation["left"]), _DAY) * 1000)
+    except (KeyError, TypeError, ValueError):
+        holds.maintenance = {"by": "board", "reason": holds.file + " cannot be read", "since": None}
+
+
+def _is_there(file):
+    try:
+        os.stat(file)
+    except OSError:
+        return False
+    return True
