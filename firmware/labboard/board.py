@@ -150,6 +150,8 @@ class Board:
         except MemoryError:
             gc.collect()
             self.health.malformed += 1
+            if topic in self.stop.topics and payload is not None:
+                self.stop.hear(topic, None, retained)
 
     async def link_up(self):
         """Say everything on a new link."""

@@ -124,6 +124,5 @@ class Link(Reconnecting):
         client = self._client
         if client and client.too_long:
             client.too_long = False
-            self.oversized += 1
-        else:
-            self._take(topic, payload, retained)
+            payload = None
+        self._take(topic, payload, retained)

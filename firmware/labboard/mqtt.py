@@ -188,27 +188,21 @@ class Link(Reconnecting):
         rest = size - 2 - where - (2 if qos else 0)
         if qos > 1 or rest < 0:
             raise OSError("the broker sent a message that is none, or of QoS 2")
-        topic = payload = None
+        payload = None
         if size <= self._max_packet:
             try:
-                topic = bytearray(where)
                 payload = bytearray(rest)
             except MemoryError:
-                payload = None
-        fits = payload is not None
-        if fits:
-            await self._fill(topic)
-        else:
-            await self._skip(where)
+                pass
+        topic = await self._read(where)
         pid = await self._read(2) if qos else None
-        if fits:
-            await self._fill(payload)
-            # What we have acknowledged on this link comes again only from a broker that missed that.
-            if not (head & 8 and pid in self._taken):
-                self._take(topic, payload, bool(head & 1))
-        else:
-            self.oversized += 1
+        if payload is None:
             await self._skip(rest)
+        else:
+            await self._fill(payload)
+        # What we have acknowledged on this link comes again only from a broker that missed that.
+        if not (head & 8 and pid in self._taken):
+            self._take(topic, payload, bool(head & 1))
         if qos:
             self._taken = self._taken[1 - _RECENT :] + [pid]  # noqa: RUF005 - MicroPython
             await self._write(packets.puback(pid))

@@ -25,7 +25,8 @@ class Reconnecting:
         client_id: At most 23 characters are safe with every broker.
         will: (topic, payload), said retained by the broker when the link is lost.
         subscriptions: Topics, QoS 1, in this order.
-        on_message: Called with topic, payload and whether it was retained. Its errors are printed.
+        on_message: Called with topic, payload and whether it was retained. Its errors are printed. Of what
+            was too long to be read, on one of the ``needed`` topics, the payload is None.
         on_up: A coroutine function, called after all subscriptions. Where it fails, the link is made anew.
         network: ``await ensure()`` returns once there is a network.
         max_packet: Bytes; a longer message is skipped, acknowledged and counted.
@@ -159,9 +160,14 @@ class Reconnecting:
             raise OSError("the broker does not let us read " + topic + ", without which nothing may run")
 
     def _take(self, topic, payload, retained):
-        """Hand a message on."""
+        """Hand a message on; of one that was too long (None) only that it came, where that may be a stop."""
         try:
-            self._on_message(str(topic, "utf-8"), bytes(payload), retained)
+            topic = str(topic, "utf-8")
+            if payload is None:
+                self.oversized += 1
+                if topic not in self._subscriptions[: self.needed]:
+                    return
+            self._on_message(topic, None if payload is None else bytes(payload), retained)
         except Exception as error:  # else a retained one would end every link
             sys.print_exception(error)
 

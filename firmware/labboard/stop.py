@@ -65,11 +65,12 @@ class Stop:
         return self.own
 
     def hear(self, topic, payload, retained):
-        """Take what was said on a topic of the lab's stop."""
+        """Take what was said on a topic of the lab's stop; what could not be read (None) may be one."""
         if retained:
             self._told.add(topic)
         try:
-            stop = wire.read_stop(payload)
+            unread = wire.stop_message(True, "unread", "", "what was said of it was too long to be read", 0)
+            stop = unread if payload is None else wire.read_stop(payload)
         except wire.WireError:
             if topic in self.lab:
                 self._correct(topic)  # cleared by somebody: releases nothing

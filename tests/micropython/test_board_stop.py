@@ -125,6 +125,20 @@ def test_the_lab_is_stopped_and_released_by_its_id_alone(arm: Arm) -> None:
     arm.state(lambda told: told["readiness"] == "ready", since=before)
 
 
+def test_a_stop_too_long_to_be_read_stops(arm: Arm) -> None:
+    """It is released by a stop that can be read, and its release."""
+    since = arm.seen.mark()
+    engage(arm, reason="x" * 6000)
+    proof = arm.event("emergency_stopped", since=since)
+    assert (proof["stop_id"], proof["confirmed"]) == ("unread", True)
+    arm.refused("emergency_stopped", "turn", {"angle": 9})
+    engage(arm)
+    arm.event("emergency_stopped", since=since)
+    before = arm.seen.mark()
+    release(arm)
+    arm.state(lambda told: told["readiness"] == "ready", since=before)
+
+
 def test_a_stop_of_another_id_takes_the_place_of_the_first(arm: Arm) -> None:
     """From then on only its own id releases it."""
     since = arm.seen.mark()
