@@ -171,6 +171,11 @@ class Board:
         names = list(self.tasks) + list(Commands.house())
         return wire.encode(wire.status(self.device_id, word, clock.now(), None, names)).encode()
 
+    def hear_status(self, _, payload):
+        """Somebody, such as the late will of our last link, says that we are offline: say that we are not."""
+        if self.link.up and b'"online"' not in payload:
+            self.speaker.changed("status")
+
     def more(self):
         """What belongs to the state beside readings and readiness."""
         stop = self.stop

@@ -150,6 +150,7 @@ def finish(board):
     board.network = WiFi(config)
     board.command_topic = board.topic("command")
     will = (board.topic("status"), board.status(wire.OFFLINE))
+    board.listen(board.topic("status"), board.hear_status)
     topics = board.stop.topics + [board.command_topic] + [topic for topic, _ in board.listeners]
     link = Link(config, board.device_id, will, topics, board.hear, board.link_up, board.network)
     times = [part.safe_after for part in board.parts if part.safe_after is not None]

@@ -196,3 +196,11 @@ def test_a_plain_main_py_is_a_board(broker: Broker, micropython: Path, tmp_path:
         seen.wait("plain-test/plain/status", lambda told: told["status"] == "online", within=15)
         state = seen.wait("plain-test/plain/state").json
         assert state["readiness"] == "ready"
+
+
+def test_who_lives_says_so(arm: Arm) -> None:
+    """The will of its last link may come after the birth on the new one."""
+    topic = arm.board.topic("status")
+    since = arm.seen.mark()
+    arm.seen.publish(topic, {"device_id": "arm", "status": "offline", "timestamp": 0}, retain=True)
+    arm.seen.wait(topic, lambda told: told["status"] == "online", since=since)

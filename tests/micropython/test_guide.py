@@ -19,6 +19,8 @@ from tests.broker.observer import until
 from tests.broker.old_bench import OldBench
 from tests.micropython.rig import LOST, Script
 
+from lab2mqtt import wire
+from lab2mqtt.boards import firmware
 from lab2mqtt.hub.ports import LOOPBACK
 from lab2mqtt.orchestration import MicroPythonOrchestrator, TaskFailed
 
@@ -86,6 +88,11 @@ def board(
     )
     to = made.file(f"/lib/{library.name}")
     (shutil.copytree if library.is_dir() else shutil.copy)(library, to)
+    if library.is_file():  # it uses our transport from within, whose names are other ones in an image
+        shutil.rmtree(made.file("/lib/labboard"))
+        made.file("/lib/wire.mpy").unlink(missing_ok=True)
+        shutil.copytree(firmware() / "labboard", made.file("/lib/labboard"))
+        shutil.copy(wire.__file__, made.file("/lib/wire.py"))
     since = bench.seen.mark()
     with made:
         made.until_said(f"MicroPython device {DEVICE} running", UP_WITHIN)

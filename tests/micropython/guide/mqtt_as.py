@@ -6,7 +6,7 @@ subscribed to is not subscribed to again, and topic and message are bytes.
 
 import asyncio
 
-from labboard import packets
+from labboard import joining
 from labboard.mqtt import Link
 
 config = {"client_id": "board", "server": None, "port": 1883, "keepalive": 60, "will": None, "subs_cb": None}
@@ -44,7 +44,7 @@ class MQTTClient:
         del qos
         link = self._link
         pid = link._next_pid()
-        await link._write(packets.subscribe(topic, pid))
+        await link._write(joining.subscribe(topic, pid))
         while link._granted is None or link._granted[0] != pid:
             await asyncio.sleep_ms(10)
 
