@@ -97,17 +97,16 @@ class PlayedBoard:
         client = self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         client.will_set(self.topic("status"), self._status(wire.OFFLINE), 1, retain=True)
         client.on_message = self._on_message
-        client.on_connect = lambda *_: [
-            client.subscribe(topic, 1) for topic in (*self._stop_topics, self.topic("command"))
-        ]
-        waiting = [*self._stop_topics, "command"]
+        topics = [self.topic("command"), *reversed(self._stop_topics)]
 
-        def subscribed(*_: object) -> None:
-            waiting.pop()
-            if not waiting:
+        def subscribe(*_: object) -> None:
+            """One after the other, as a board does: of several at once amqtt now and then answers one."""
+            if topics:
+                client.subscribe(topics.pop(), 1)
+            else:
                 ready.set()
 
-        client.on_subscribe = subscribed
+        client.on_connect = client.on_subscribe = subscribe
         client.connect(LOOPBACK, self._port)
         client.loop_start()
         assert ready.wait(CONNECT_WITHIN)

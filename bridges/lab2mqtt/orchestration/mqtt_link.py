@@ -36,9 +36,7 @@ class _Attempt:
 
     def __init__(self, topics: Sequence[str]) -> None:
         self.over = threading.Event()
-        self._topics = topics
-        self._waiting: dict[int | None, str] = {}
-        self._missing = len(topics)
+        self._missing = list(reversed(topics))  # the last one is being subscribed to
         self._problem = ""
 
     def problem(self) -> str:
@@ -54,19 +52,24 @@ class _Attempt:
         if reason.is_failure:
             self._fail(str(reason))
             return
-        for topic in self._topics:
-            self._waiting[client.subscribe(topic, 1)[1]] = topic
+        self._subscribe(client)
+
+    def _subscribe(self, client: paho.Client) -> None:
+        """Ask for the next topic: of several at once amqtt now and then answers only some."""
+        if self._missing:
+            client.subscribe(self._missing[-1], 1)
+        else:
+            self.over.set()
 
     def subscribed(
-        self, _client: object, _data: object, mid: int, reasons: Sequence[ReasonCode], _more: object
+        self, client: paho.Client, _data: object, _mid: int, reasons: Sequence[ReasonCode], _more: object
     ) -> None:
         """Take the broker's answer about one topic."""
+        topic = self._missing.pop()
         if reasons[0].is_failure:
-            self._fail(f"it does not let us subscribe to {self._waiting[mid]}")
-            return
-        self._missing -= 1
-        if not self._missing:
-            self.over.set()
+            self._fail(f"it does not let us subscribe to {topic}")
+        else:
+            self._subscribe(client)
 
     def _fail(self, why: str) -> None:
         self._problem = why
@@ -87,8 +90,7 @@ class Link:
 
         Args:
             address: Whom to connect to.
-            topics: What is subscribed to, each with QoS 1 and by itself: of several in one packet amqtt now
-                and then takes only the first.
+            topics: What is subscribed to, with QoS 1, one after the other.
             on_message: Called in the link's thread with topic, payload and whether it was retained.
             on_again: Called when a lost link is back and listens again.
         """
