@@ -52,6 +52,8 @@ ENTITIES: dict[str, Any] = {
     },
 }
 
+SILENT = 2.0  # s without an answer, after which another link is made
+
 
 class PlayedBoard:
     """One board. ``switch_off`` ends its link so that its will speaks."""
@@ -92,7 +94,17 @@ class PlayedBoard:
         return wire.device_topic(self.base, self.device_id, kind)
 
     def start(self) -> Self:
-        """Connect, and say everything."""
+        """Connect, and say everything; as a board, again where the broker is silent, as amqtt may be."""
+        deadline = time.monotonic() + CONNECT_WITHIN
+        while not self._connect():
+            assert time.monotonic() < deadline
+        self.describe()
+        self._say("status", self._status(wire.ONLINE), retain=True)
+        self.say_state()
+        return self
+
+    def _connect(self) -> bool:
+        """Connect and subscribe; gives whether the broker has answered all that."""
         ready = threading.Event()
         client = self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         client.will_set(self.topic("status"), self._status(wire.OFFLINE), 1, retain=True)
@@ -109,11 +121,11 @@ class PlayedBoard:
         client.on_connect = client.on_subscribe = subscribe
         client.connect(LOOPBACK, self._port)
         client.loop_start()
-        assert ready.wait(CONNECT_WITHIN)
-        self.describe()
-        self._say("status", self._status(wire.ONLINE), retain=True)
-        self.say_state()
-        return self
+        if ready.wait(SILENT):
+            return True
+        client.disconnect()
+        client.loop_stop()
+        return False
 
     def describe(self, **changed: Any) -> None:  # noqa: ANN401
         """Say what it is, with something changed."""
