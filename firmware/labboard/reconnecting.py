@@ -10,7 +10,8 @@ from time import ticks_diff, ticks_ms
 from micropython import const
 
 ANSWER = const(5000)  # ms within which the broker acknowledges a message, and answers a ping
-_CONNECT = const(20000)  # ms for TCP, TLS and all subscriptions; a Pico takes seconds for the TLS handshake
+_CONNECT = const(6000)  # ms for TCP and all subscriptions
+_SECURED = const(20000)  # ms for the same with TLS; a Pico takes seconds for the handshake
 _LONG = const(5000)  # ms, and twice our last pause: who puts us out as we do him comes back sooner than that
 _SLOWEST = const(30000)  # ms between two attempts
 _REFUSED = const(2000)  # ms, where the host is up and only the broker is not: a refusal costs nobody anything
@@ -129,12 +130,13 @@ class Reconnecting:
     async def _watch(self):
         """Ask often enough for a sign of life, and end a session that gives none."""
         every = self._every()
+        limit = _SECURED if self._settings["broker"].get("tls") else _CONNECT
         began = ticks_ms()
         while True:
             await asyncio.sleep_ms(every)
             if not self.up:
-                if ticks_diff(ticks_ms(), began) > _CONNECT:
-                    self._drop(OSError("the broker did not let us in within %d s" % (_CONNECT // 1000)))
+                if ticks_diff(ticks_ms(), began) > limit:
+                    self._drop(OSError("the broker did not let us in within %d s" % (limit // 1000)))
             elif ticks_diff(ticks_ms(), self.heard) > every + ANSWER:
                 self._drop(OSError("the broker is silent"))
             else:
