@@ -23,39 +23,13 @@ class Link(Reconnecting):
         self._client = None
         self._denied = []  # topics that would end each connection
 
-    async def publish(self, topic, payload, retain=False, qos=1):
-        """Say it; with QoS 1 until the broker has it.
-
-        Raises:
-            OSError: There is no link, or the broker did not acknowledge it within 5 s.
-        """
-        client = self._there()
-        await self._whole(client, client.say(topic, payload, retain, qos))
-
-    async def publish_pieces(self, topic, make_pieces, retain=False):
-        """Say, QoS 1, what need not be in memory as a whole.
-
-        Args:
-            topic: Where.
-            make_pieces: Gives the pieces, bytes, the same ones each time: it is called twice.
-            retain: Whether the broker keeps it.
-
-        Raises:
-            OSError: As ``publish``.
-        """
-        client = self._there()
-        size = sum(len(piece) for piece in make_pieces())
-        await self._whole(client, client.say_pieces(topic, size, make_pieces(), retain))
-
-    def _there(self):
+    async def _publish(self, topic, size, pieces, retain, qos):
+        """Publish; what ends in the middle of a packet ends the connection."""
         if not self.up:
             raise OSError(ENOTCONN, "no link to the broker")
-        return self._client
-
-    async def _whole(self, client, publishing):
-        """Publish; what ends in the middle of a packet ends the connection."""
+        client = self._client
         try:
-            await publishing
+            await client.say(topic, size, pieces, retain, qos)
         except OSError as error:
             if error.args == (-1,) and self._client is client and self.up:
                 raise OSError("the broker did not acknowledge a message")

@@ -40,16 +40,15 @@ class Client(MQTTClient):
             self.why = error
             raise OSError(-1)
 
-    async def say(self, topic, payload, retain, qos):
-        """Publish once."""
-        await MQTT_base.publish(self, topic.encode(), payload, retain, qos)
-
-    async def say_pieces(self, topic, size, pieces, retain):
-        """Publish in pieces, QoS 1, once."""
+    async def say(self, topic, size, pieces, retain, qos):
+        """Publish once, what has so many bytes in its pieces."""
+        if not qos:
+            await MQTT_base.publish(self, topic.encode(), b"".join(pieces), retain, 0)
+            return
         pid = next(self.newpid)
         self.rcv_pids.add(pid)
         async with self.lock:
-            await self._as_write(packets.publish(topic, size, retain, 1, pid))
+            await self._as_write(packets.publish(topic, size, retain, qos, pid))
             for piece in pieces:
                 await self._as_write(piece)
         if not await self._await_pid(pid):

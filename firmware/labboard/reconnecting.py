@@ -87,6 +87,30 @@ class Reconnecting:
             self._failed(failures)
             await asyncio.sleep_ms(min(pause, _SLOWEST) * random.randint(50, 120) // 100)  # noqa: S311 - no secret
 
+    async def publish(self, topic, payload, retain=False, qos=1):
+        """Say it; with QoS 1 until the broker has it.
+
+        Raises:
+            OSError: There is no link, or the broker did not acknowledge it within 5 s.
+        """
+        await self._publish(topic, len(payload), (payload,), retain, qos)
+
+    async def publish_pieces(self, topic, make_pieces, retain=False):
+        """Say, QoS 1, what need not be in memory as a whole.
+
+        Args:
+            topic: Where.
+            make_pieces: Gives the pieces, bytes, the same ones each time: it is called twice.
+            retain: Whether the broker keeps it.
+
+        Raises:
+            OSError: As ``publish``.
+        """
+        size = 0
+        for piece in make_pieces():
+            size += len(piece)
+        await self._publish(topic, size, make_pieces(), retain, 1)
+
     async def _one_session(self):
         """Connect, and stay until that ends: whether it was up, and why it ended."""
         watcher = None

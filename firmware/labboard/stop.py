@@ -69,8 +69,10 @@ class Stop:
         if retained:
             self._told.add(topic)
         try:
-            unread = wire.stop_message(True, "unread", "", "what was said of it was too long to be read", 0)
-            stop = unread if payload is None else wire.read_stop(payload)
+            if payload is None:
+                stop = wire.stop_message(True, "unread", "", "what was said of it was too long to be read", 0)
+            else:
+                stop = wire.read_stop(payload)
         except wire.WireError:
             if topic in self.lab:
                 self._correct(topic)  # cleared by somebody: releases nothing

@@ -19,7 +19,7 @@ class Update(Part):
 
     Args:
         boots: Which application runs, and where another one goes.
-        key: With which manifests are signed; without it none is taken.
+        key: With which manifests are signed; a board without one has no updates.
         topic: Before the topics of the update: ``lab2mqtt/pico-1/update``.
         publish: Coroutine function, called with topic and payload; raises OSError without a link.
         progress: Called with percent and message.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 import uuid
 
 from tests.broker.brokers import Broker
@@ -49,6 +49,12 @@ class OldBench:
         self.bridge.start()
         self.until_adopting(since)
         return self
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def until_adopting(self, since: int = 0) -> None:
         """Wait until it has heard all that is retained of others, which it says last."""

@@ -21,11 +21,8 @@ NEVER = 60.0  # s; longer than any test waits
 @pytest.fixture(scope="module")
 def bench(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OldBench]:
     """The bridge of this module's tests on one broker."""
-    made = OldBench(broker, tmp_path_factory.mktemp("old"))
-    try:
-        yield made.start()
-    finally:
-        made.close()
+    with OldBench(broker, tmp_path_factory.mktemp("old")) as made:
+        yield made
 
 
 @pytest.fixture

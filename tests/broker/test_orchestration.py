@@ -22,11 +22,8 @@ Client = Callable[..., MQTTOrchestratorClient]
 @pytest.fixture(scope="module")
 def bench(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OldBench]:
     """A bridge that adopts what it hears of."""
-    made = OldBench(broker, tmp_path_factory.mktemp("orchestration"))
-    try:
-        yield made.start()
-    finally:
-        made.close()
+    with OldBench(broker, tmp_path_factory.mktemp("orchestration")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -71,11 +71,8 @@ def library(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(scope="module")
 def bench(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OldBench]:
     """A bridge that adopts what it hears of."""
-    made = OldBench(broker, tmp_path_factory.mktemp("guide"))
-    try:
-        yield made.start()
-    finally:
-        made.close()
+    with OldBench(broker, tmp_path_factory.mktemp("guide")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

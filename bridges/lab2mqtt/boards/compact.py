@@ -161,11 +161,13 @@ def _parameters(sources: list[str], known: list[str]) -> set[str]:
                     (other if source in known else found).add(name)
                 case ast.Attribute(attr=name) | ast.keyword(arg=str(name)) | ast.Constant(str(name)):
                     other.add(name)
-                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                     other.add(name)
+                case ast.ClassDef(name=name, body=body):
+                    other |= {name, *(each for one in body for each in _defined(one))}
                 case ast.alias(name=name, asname=asname):
                     other |= {*name.split("."), asname or ""}
-                case ast.Module(body=body) | ast.ClassDef(body=body):
+                case ast.Module(body=body):
                     other |= {name for one in body for name in _defined(one)}
     return found - other - {"self"}
 

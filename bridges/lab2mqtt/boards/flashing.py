@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-import ssl
 import tempfile
 from typing import Any
 
 from lab2mqtt import __version__
 from lab2mqtt.boards import mqtt_as, nodes
+from lab2mqtt.boards.certificate import der
 from lab2mqtt.boards.image import build, defaults, node_folder, over
 from lab2mqtt.boards.manifest import MANIFEST, Manifest, sha256
 from lab2mqtt.boards.mpremote import BoardError, Mpremote
@@ -126,7 +126,7 @@ def install(
         image = Path(folder)
         manifest = build(node, image, config, secrets, version=version)
         if ca:
-            (image / CA).write_bytes(_der(ca))
+            (image / CA).write_bytes(_certificate(ca))
         files = _files(image)
         if "/lib/wire.py" in files:
             say(SOURCES)
@@ -284,13 +284,9 @@ def _check_ca(config: Mapping[str, Any], before: Found, ca: Path | None) -> None
         raise BoardError("broker.tls is true, and the board has no certificate to trust: name it by --ca")
 
 
-def _der(file: Path) -> bytes:
-    """A certificate as MicroPython wants it: not every port reads PEM."""
-    content = file.read_bytes()
-    if content.startswith(b"0"):  # a DER sequence
-        return content
+def _certificate(file: Path) -> bytes:
     try:
-        return ssl.PEM_cert_to_DER_cert(content.decode("ascii").strip())
+        return der(file)
     except ValueError as error:
         raise BoardError(f"{file} holds no certificate") from error
 

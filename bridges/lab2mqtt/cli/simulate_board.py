@@ -4,12 +4,12 @@ import argparse
 import asyncio
 from pathlib import Path
 import signal
-import ssl
 import sys
 from typing import Any
 
 from lab2mqtt import wire
 from lab2mqtt.boards import image
+from lab2mqtt.boards.certificate import der
 from lab2mqtt.cli import EXIT_FAILED, EXIT_USAGE
 from lab2mqtt.cli.lab import with_lab
 from lab2mqtt.client import Lab
@@ -147,7 +147,7 @@ def _certificate(broker: Broker) -> bytes:
     if not broker.ca_file:
         raise Misconfigured("a board trusts one CA alone, whose certificate it needs: --ca FILE")
     try:
-        return ssl.PEM_cert_to_DER_cert(Path(broker.ca_file).read_text("ascii"))
+        return der(Path(broker.ca_file))
     except ValueError as error:
         raise Misconfigured(f"--ca {broker.ca_file}: {error}") from error
 
