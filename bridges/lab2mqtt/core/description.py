@@ -22,7 +22,7 @@ from lab2mqtt.core.entities import (
     Switch,
     TextInput,
 )
-from lab2mqtt.core.house import HOUSE_TASKS, STATE_KEYS, house_entities, house_tasks
+from lab2mqtt.core.house import STATE_KEYS, house_entities, house_tasks
 from lab2mqtt.core.parameters import Parameter, Schema, Setting, parameters_of
 
 # A driver that keeps a limit of its own ends the task first, and can tell how far it came.
@@ -103,13 +103,14 @@ def bind(device: Device[Any], driver: type, settings: object) -> dict[str, Bound
         ValueError: A task has the name of one of the house's.
     """
     bound: dict[str, BoundTask] = {}
+    house = house_tasks(device)
     for task in device.tasks:
-        if task.name in HOUSE_TASKS:
+        if task.name in house:
             raise ValueError(f"{device.model}: {task.name!r} is a task that every device has")
         method = getattr(driver, task.method)
         if task.parameters is None:
-            one = BoundTask(task.name, task.effect, _summary(method), parameters_of(method, settings))
-            one.returns = _returns(method)
+            one = BoundTask(task.name, task.effect, summary_of(method), parameters_of(method, settings))
+            one.returns = returns_of(method)
         else:
             parameters = tuple(task.parameters)
             one = BoundTask(task.name, task.effect, task.description, parameters, is_open=task.is_open)
@@ -118,7 +119,7 @@ def bind(device: Device[Any], driver: type, settings: object) -> dict[str, Bound
         one.timeout = getattr(settings, limit.name) + MARGIN if isinstance(limit, Setting) else limit
         one.method, one.link, one.homes = task.method, task.link, task.homes
         bound[task.name] = one
-    return bound | {name: BoundTask(name, *told) for name, told in house_tasks(device).items()}
+    return bound | {name: BoundTask(name, *told) for name, told in house.items()}
 
 
 def entities_of(device: Device[Any]) -> tuple[Entity[Any], ...]:
@@ -280,12 +281,12 @@ def _from_parameter(entity: Commanding[Any], task: BoundTask) -> dict[str, objec
     return {}
 
 
-def _summary(function: object) -> str:
+def summary_of(function: object) -> str:
     """The first paragraph of a docstring, on one line."""
     return " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
 
 
-def _returns(function: object) -> str:
+def returns_of(function: object) -> str:
     """The ``Returns:`` section of a docstring, on one line."""
     text = inspect.getdoc(function) or ""
     if "\nReturns:\n" not in text:

@@ -20,7 +20,7 @@ class Task:
         run: The driver's method, the same word by default. Its hints are the parameters, the first
             paragraph of its docstring is the description.
         effect: ``read`` touches nothing and runs at once beside others; ``set`` changes a value; ``move``
-            moves hardware.
+            moves hardware; ``stop`` brings to rest, at once and whatever stands in the way of other tasks.
         timeout: Seconds that a run may take unless the command says otherwise; a ``Setting`` names the
             setting that holds them.
         homes: Whether it is what a device does that must be homed before any other motion.
@@ -34,7 +34,7 @@ class Task:
 
     name: str
     run: str = ""
-    effect: Literal["read", "set", "move"] = "set"
+    effect: Literal["read", "set", "move", "stop"] = "set"
     timeout: float | Setting = 10.0
     homes: bool = False
     link: Literal["", "open", "close"] = ""

@@ -25,6 +25,9 @@ _ITERATIONS = 1000
 _SALT = 12  # bytes; mosquitto 2.0 takes no other length
 _HASH = 64  # bytes
 
+# Names under the prefix of the props that are not free: the broker's, and those of the older dashboard.
+_NO_PROPS = ("broker", "broadcast", "ui")
+
 
 class Grant(NamedTuple):
     """One topic, or a filter of topics, that a user may read, write, or both."""
@@ -65,25 +68,41 @@ class People:
     boards: Sequence[str] = ()
 
 
-def users_of(bridges: Sequence[Outline], people: People) -> list[User]:
+@dataclass(frozen=True)
+class Props:
+    """The props of a lab, which speak the old dialect.
+
+    Attributes:
+        host: The worker host; its devices are the props that have a worker.
+        boards: Firmware, by the name in its topics, which is its user name too.
+        prefix: In front of all their topics.
+    """
+
+    host: Outline | None = None
+    boards: Sequence[str] = ()
+    prefix: str = "halloween"
+
+
+def users_of(bridges: Sequence[Outline], people: People, props: Props | None = None) -> list[User]:
     """Everybody in a lab, with all that they may do.
 
     Args:
-        bridges: Every bridge of the broker.
+        bridges: Every bridge of the broker, but the worker host.
         people: Everybody else.
+        props: The props, where there are any.
 
     Raises:
         Misconfigured: Two would be one, or could speak for each other; or a name is none.
     """
-    bases = list(dict.fromkeys(base for bridge in bridges for base in (bridge.base, *bridge.adopts)))
-    prefixes = list(dict.fromkeys(bridge.discovery for bridge in bridges))
-    _check_apart(bases, prefixes)
+    speakers = [*bridges, *([props.host] if props and props.host else [])]
+    topics = speakers or [Outline("", "")]  # boards of props alone: the usual ones
+    bases = list(dict.fromkeys(base for bridge in topics for base in (bridge.base, *bridge.adopts)))
+    prefixes = list(dict.fromkeys(bridge.discovery for bridge in topics))
+    _check_apart(bases, prefixes, props.prefix if props else None)
     for board in people.boards:
         if not wire.is_device_id(board):
             raise Misconfigured(f"board {board!r} is no device id: a-z, 0-9, - and _, at most 64 long")
-    stops = dict.fromkeys(
-        [*map(wire.emergency_stop_topic, bases), *(bridge.stop_topic for bridge in bridges)]
-    )
+    stops = dict.fromkeys([*map(wire.emergency_stop_topic, bases), *(bridge.stop_topic for bridge in topics)])
     stop = [Grant(BOTH, topic) for topic in stops]
     markers = [Grant(BOTH, wire.bridge_topic(base, "+", "marker")) for base in bases]
     look = [Grant(READ, f"{base}/#") for base in bases]
@@ -91,6 +110,12 @@ def users_of(bridges: Sequence[Outline], people: People) -> list[User]:
     discovery = [Grant(BOTH, f"{prefix}/#") for prefix in prefixes]
 
     found = [_bridge(bridge, stop, people.boards) for bridge in bridges]
+    if props:
+        look.append(Grant(READ, f"{props.prefix}/#"))
+        command.append(Grant(WRITE, f"{props.prefix}/+/cmd"))
+        if props.host:
+            found.append(_worker_host(props.host, props.prefix, _bridge(props.host, stop, ())))
+        found += [_prop(board, props.prefix, stops) for board in props.boards]
     found += [User(name, "hub", (*look, *command, *discovery, *markers, *stop)) for name in people.hubs]
     found += [User(name, "operator", (*look, *command, *markers, *stop)) for name in people.operators]
     found += [User(name, "viewer", (*look, *markers, *stop)) for name in people.viewers]
@@ -99,7 +124,9 @@ def users_of(bridges: Sequence[Outline], people: People) -> list[User]:
         own += [grant for base in bases for grant in _update(base, board, hears=READ, asks=WRITE)]
         found.append(User(board, "board", (*own, *stop)))
     _check_names(found)
-    _check_speakers(bridges, people.boards, bases)
+    _check_speakers(speakers, people.boards, bases)
+    if props:
+        _check_props(props)
     return found
 
 
@@ -127,6 +154,22 @@ def _bridge(bridge: Outline, stop: list[Grant], boards: Sequence[str]) -> User:
     return User(bridge.user, f"bridge {bridge.bridge}", (*grants, *stop))
 
 
+def _worker_host(host: Outline, prefix: str, as_bridge: User) -> User:
+    """A bridge that also speaks the old dialect, and whose workers command any prop and any device."""
+    grants = [Grant(BOTH, f"{prefix}/#"), Grant(WRITE, wire.device_topic(host.base, "+", "command"))]
+    kinds = ("progress", "result", "event")
+    grants += [Grant(READ, wire.device_topic(host.base, "+", kind)) for kind in kinds]
+    return User(host.user, "worker host", (*as_bridge.grants, *grants))
+
+
+def _prop(board: str, prefix: str, stops: Iterable[str]) -> User:
+    """Firmware of a prop: it obeys, and tells how it is."""
+    own = f"{prefix}/{board}"
+    says = [Grant(WRITE, f"{own}/{kind}") for kind in ("availability", "state", "telemetry/#", "status/#")]
+    hears = [Grant(READ, topic) for topic in (f"{own}/cmd", *stops)]
+    return User(board, "prop", (*says, *hears))
+
+
 def _speaks_for(bridge: Outline, base: str, device: str) -> list[Grant]:
     return [
         Grant(BOTH, wire.device_topic(base, device, "+")),
@@ -145,8 +188,14 @@ def _update(base: str, board: str, hears: str, asks: str) -> list[Grant]:
     return [*told, Grant(asks, wire.device_topic(base, board, "update/want"))]
 
 
-def _check_apart(bases: list[str], prefixes: list[str]) -> None:
+def _check_apart(bases: list[str], prefixes: list[str], of_props: str | None) -> None:
     """Who may speak under one base must not by that speak under another."""
+    if of_props is not None:
+        if not wire.is_base(of_props):
+            raise Misconfigured(f"prefix {of_props!r} has an empty level, a wildcard, or $ in front")
+        if of_props in bases:
+            raise Misconfigured(f"prefix {of_props!r} of the props is the base of the lab, too")
+        bases = [*bases, of_props]
     for topic in (*bases, *prefixes):
         if topic != topic.strip():
             raise Misconfigured(f"{topic!r} has blanks at an end, which an access list cannot say")
@@ -194,6 +243,17 @@ def _check_speakers(bridges: Iterable[Outline], boards: Iterable[str], bases: It
     for board in boards:
         for base in bases:
             speak(wire.device_topic(base, board, "status"), f"board {board!r}")
+
+
+def _check_props(props: Props) -> None:
+    """Refuse a board that would speak on topics of the worker host."""
+    taken = (*_NO_PROPS, *((props.host.bridge, *props.host.devices) if props.host else ()))
+    for board in props.boards:
+        if board in taken:
+            raise Misconfigured(
+                f"prop {board!r} would not be the only one that speaks on {props.prefix}/{board}/…;"
+                f" call the board otherwise, such as 'esp32-{board}'"
+            )
 
 
 def access_list(users: Iterable[User]) -> str:

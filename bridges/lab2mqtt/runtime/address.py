@@ -1,5 +1,6 @@
 """Where a broker is, and who we are to it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 import os
 import re
@@ -38,7 +39,7 @@ class Broker:
                 raise ValueError(f"the {name} of the broker is not UTF-8 text") from None
 
     @classmethod
-    def parse(cls, url: str) -> "Broker":
+    def parse(cls, url: str, environment: Mapping[str, str] = os.environ) -> "Broker":
         """Read ``mqtt://user:password@host:port`` or ``mqtts://…``.
 
         A password may come from the environment instead, as LAB2MQTT_PASSWORD, and with ``mqtts://`` the
@@ -64,10 +65,11 @@ class Broker:
         ):
             raise ValueError(wrong)
         encrypted = parts.scheme == "mqtts"
-        password = unquote(parts.password) if parts.password else os.environ.get("LAB2MQTT_PASSWORD")
+        password = unquote(parts.password) if parts.password else environment.get("LAB2MQTT_PASSWORD")
         username = unquote(parts.username) if parts.username else None
         port = port or (8883 if encrypted else 1883)
-        files = {f"{name}_file": os.environ.get(f"LAB2MQTT_{name.upper()}") for name in ("ca", "cert", "key")}
+        names = ("ca", "cert", "key")
+        files = {f"{name}_file": environment.get(f"LAB2MQTT_{name.upper()}") for name in names}
         return cls(
             parts.hostname,
             port,

@@ -36,7 +36,13 @@ EMBEDDED_AT_MOST = 100  # devices; amqtt's work for each message grows with them
 
 
 class Bridge:
-    """Runs the devices of one configuration."""
+    """Runs the devices of one configuration.
+
+    Attributes:
+        connection: The link to the broker.
+        neighbours: The other devices of the lab.
+        workers: Those of the devices that this bridge speaks for now.
+    """
 
     def __init__(self, config: Config, clock: Callable[[], float] = time.time) -> None:
         """Make the devices; ``run`` connects them.
@@ -58,6 +64,7 @@ class Bridge:
         self._birth_topic = wire.birth_topic(config.discovery)
         self._device_ids = [device.instance.device_id for device in config.devices]
         self._own = set(self._device_ids)
+        self._taken_in: set[str] = set()
         self._announcer = Announcer(state and state / "announced.json", base, config.discovery, self._retain)
         self.connection = Connection(
             config.broker,
@@ -71,7 +78,7 @@ class Bridge:
         self._speakers = Speakers(
             base, config.bridge, self._instance, self._device_ids, self.connection, self
         )
-        self._neighbours = Neighbourhood(base, self.connection, clock)
+        self.neighbours = Neighbourhood(base, self.connection, clock)
         self.workers = Workers(
             config,
             self.connection.publish,
@@ -79,7 +86,7 @@ class Bridge:
             self._announcer.describe,
             self.say_health,
             self._hear_commands,
-            self._neighbours,
+            self.neighbours,
             clock,
         )
         self._latches, _, self._ledger, self._others = self.workers.shared
@@ -160,13 +167,13 @@ class Bridge:
         remembered = self._announcer.remembered
         topics = [*((topic, 1) for topic in own), *self._others.topics, *self._adoption.topics]
         await self.connection.listen([*topics, *self._speakers.topics(remembered)])
-        await self._neighbours.renew()
+        await self.neighbours.renew()
         await self._claim.take()  # all that is retained has come by now
         self._lab_stop.say_missing()
         spoken = await self._speakers.find()
         for device_id in self._speakers.silent:
             self.hush(device_id)
-        living = [*self._device_ids, *self._old.device_ids]
+        living = [*self._device_ids, *self._old.device_ids, *self._taken_in]
         self._announcer.withdraw(living, filter(self._speakers.said_by_another, remembered))
         await self._begin(spoken)
         self._online = True
@@ -228,7 +235,7 @@ class Bridge:
         if worker := self.workers.let_go(device_id):
             self._in_background(worker.close())
 
-    # What OldDevices asks for
+    # What comes and goes: asked for by OldDevices and by the host of props
 
     async def take_in(self, device: DeviceConfig) -> None:
         """Open one more device, or anew, announce it and take its commands, unless another speaks for it.
@@ -242,6 +249,7 @@ class Bridge:
         if worker := self.workers.let_go(device_id):
             await worker.close()
         self.workers.take_in(device)
+        self._taken_in.add(device_id)
         self._routes[self.workers.topic(device_id, "command")] = partial(self._command, device_id)
         if await self._speakers.take_in(device_id, self._claim.heard_all):
             await self._begin([device_id])
@@ -251,6 +259,7 @@ class Bridge:
         """End the work of such a device; ``forget`` clears what is retained of it."""
         if forget:
             self._speakers.let_go(device_id)  # from now on nothing of it is ours to say
+            self._taken_in.discard(device_id)
         worker = self.workers.let_go(device_id)
         if worker:
             await worker.close()
@@ -333,7 +342,7 @@ class Bridge:
         elif message.topic == self._claim.topic:
             self._claim_message(message)
         elif message.topic not in self._routes:
-            if not self._neighbours.hear(message.topic, message.payload):
+            if not self.neighbours.hear(message.topic, message.payload):
                 self._adoption.hear(message)
                 self._speakers.hear(message)
                 self._old.hear_ours(message)

@@ -84,11 +84,11 @@ class Execution:
         Raises:
             Refused: Too many wait, or too much is read.
         """
-        if task.effect == "read":
-            if self._reads >= READS:
+        if task.effect in ("read", "stop"):
+            if task.effect == "read" and self._reads >= READS:
                 raise Refused(f"{READS} reads are under way already", wire.BUSY)
             self._reads += 1
-            self.spawn(self._read(command, task, arguments))
+            self.spawn(self._beside(command, task, arguments))
             return
         if self.running and len(self._queue) >= QUEUE:
             raise Refused(f"{QUEUE} commands are waiting already", wire.BUSY)
@@ -284,8 +284,8 @@ class Execution:
             except LabError:
                 _LOGGER.debug("%s was lost by %s", self._presence.device_id, task.name)
 
-    async def _read(self, command: dict[str, Any], task: BoundTask, arguments: dict[str, Any]) -> None:
-        """Run a task that only reads, beside whatever else runs."""
+    async def _beside(self, command: dict[str, Any], task: BoundTask, arguments: dict[str, Any]) -> None:
+        """Run a task that only reads or stops, beside whatever else runs."""
         result: object = None
         error: Exception | None = None
         seconds = command["timeout"] or task.timeout
@@ -297,4 +297,7 @@ class Execution:
         except Exception as raised:  # noqa: BLE001 - the edge of the driver: answered, and logged if unforeseen
             error = raised
         self._reads -= 1
-        self._answers.settle(command, result=result, error=error)
+        # What stops something is done with the state that it caused, like any task that changes one.
+        if task.effect == "stop":
+            await self._measure(task)
+        self._answers.settle(command, result=result, error=error, tell=task.effect == "stop")

@@ -69,21 +69,26 @@ class Link(aiomqtt.Client):
     """One connection, from CONNECT to its end. Use it as an asynchronous context."""
 
     def __init__(
-        self, broker: Broker, on_message: Callable[[Message], None], will: Will | None = None
+        self,
+        broker: Broker,
+        on_message: Callable[[Message], None],
+        will: Will | None = None,
+        client_id: str = "",
     ) -> None:
-        """Prepare a connection with a clean session and a client id of its own.
+        """Prepare a connection with a clean session.
 
         Args:
             broker: Whom to connect to.
             on_message: Called in the event loop for each message; must not block.
             will: Published by the broker, retained, when this link is lost.
+            client_id: Who we are to the broker; else one that nobody else has.
         """
         super().__init__(
             broker.host,
             broker.port,
             username=broker.username,
             password=broker.password,
-            identifier=f"lab2mqtt-{uuid.uuid4().hex[:14]}",
+            identifier=client_id or f"lab2mqtt-{uuid.uuid4().hex[:14]}",
             will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True) if will else None,
             clean_session=True,
             timeout=CONNECT_TIMEOUT,
@@ -232,6 +237,7 @@ class Connection:
         on_message: Callable[[Message], None],
         on_up: Callable[["Connection"], Awaitable[None]],
         will: Will | None = None,
+        client_id: str = "",
     ) -> None:
         """Prepare; ``run`` connects.
 
@@ -240,11 +246,13 @@ class Connection:
             on_message: Called for each message; must not block.
             on_up: Called on every connection: subscribe, then say everything that is retained.
             will: Published for us when we are gone.
+            client_id: Who we are to the broker; else one that nobody else has.
         """
         self.broker = broker
         self._on_message = on_message
         self._on_up = on_up
         self._will = will
+        self._client_id = client_id
         self._link: Link | None = None
         self._waiting: deque[tuple[str, str | bytes]] = deque(maxlen=WAITING)
         self._up = asyncio.Event()
@@ -271,7 +279,7 @@ class Connection:
         pause = _pauses()
         while True:
             try:
-                async with Link(self.broker, self._on_message, self._will) as link:
+                async with Link(self.broker, self._on_message, self._will, self._client_id) as link:
                     self._link = link
                     self.reconnects += 1
                     _LOGGER.info("Connected to %s", self.broker)

@@ -72,6 +72,8 @@ class Permits:
             LabError: It may not; the text says why, and what would have to be otherwise.
         """
         self.check_expiry(task, command)
+        if task.effect == "stop":
+            return
         if task.effect != "read":
             self.check_nobody_objects(task, command["reservation"])
         if not self._instrument.reachable and not task.link:

@@ -7,6 +7,7 @@ from typing import Any
 
 from lab2mqtt import wire
 from lab2mqtt.core.description import describe, entities_of
+from lab2mqtt.core.device import Device
 from lab2mqtt.core.entities import Entity, Image, Picture
 from lab2mqtt.runtime.config import DeviceConfig
 from lab2mqtt.runtime.instrument import Instrument
@@ -48,7 +49,7 @@ class Presence:
             say: Publishes.
             clock: Seconds since the epoch.
         """
-        device = self._device = config.device
+        device = config.device
         self._instance = config.instance
         self._tasks = config.tasks
         self._shared = shared
@@ -57,7 +58,7 @@ class Presence:
         self._instrument = instrument
         self._say = say
         self._clock = clock
-        self._all = entities_of(device)
+        self._device, self._all = device, entities_of(device)
         self._parts = {""}  # those that were told of
         self._entities: list[Entity[Any]] = []
         self._pictures: list[Image[Any]] = []
@@ -101,6 +102,12 @@ class Presence:
         """Say what has changed in a moment, together with what else changes until then."""
         if self._settle is None:
             self._settle = asyncio.get_running_loop().call_later(SETTLE, self.say_changes)
+
+    def show(self, device: Device[Any]) -> None:
+        """Show other entities from now on."""
+        self._device, self._all = device, entities_of(device)
+        self._info = None  # the description is made anew
+        self.change()
 
     def say_changes(self) -> None:
         """Say what has changed now."""

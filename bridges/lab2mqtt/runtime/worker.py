@@ -8,6 +8,7 @@ from typing import Any
 import uuid
 
 from lab2mqtt import wire
+from lab2mqtt.core.device import Device
 from lab2mqtt.core.errors import Cancelled, EmergencyStopped, LabError, Refused
 from lab2mqtt.core.house import RESERVATION_ENDED, RESET, TAKEN_OVER
 from lab2mqtt.core.lease import Held, Lease
@@ -133,6 +134,14 @@ class Worker:
         """Publish what has changed, such as a ledger that cannot be written."""
         self._changed()
 
+    def show(self, device: Device[Any]) -> None:
+        """Show other entities from now on; the tasks stay."""
+        self._presence.show(device)
+
+    def tell(self, event_type: str, **data: Any) -> None:  # noqa: ANN401 - JSON
+        """Tell people and automations of something that the driver has noticed."""
+        self._answers.event(event_type, **data)
+
     def _changed(self) -> None:
         self._presence.change()
 
@@ -174,7 +183,7 @@ class Worker:
             Refused: Nobody knows.
         """
         task = self._tasks.get(command["task"])
-        if task and task.method and task.effect != "read" and not self.record.knows_past:
+        if task and task.method and task.effect not in ("read", "stop") and not self.record.knows_past:
             text = f"whether it was done before is not known, and it is not done now: {self._ledger.problem}"
             raise Refused(text, wire.INTERRUPTED)
 
