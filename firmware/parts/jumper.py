@@ -55,7 +55,8 @@ class Jumper(Part):
         self._solenoid = solenoid
         self._action = action
         self._lockout = lockout
-        self._is_blocked = False
+        self.is_blocked = False
+        self.was_armed = False  # since power-on: until then it waits for a warm sensor
         self._triggers = 0
         self._word = LOCKOUT
         self._until = motion.cold_until  # ticks; of action and lockout
@@ -94,7 +95,7 @@ class Jumper(Part):
             WireError: It is not armed, or the solenoid rests.
         """
         self._turn()
-        if self._is_blocked or self._word != ARMED:
+        if self.is_blocked or self._word != ARMED:
             raise wire.WireError(wire.NOT_ALLOWED, "it is not armed: it is " + self.state())
         self._jump("a command")
         return {"state": self.state()}
@@ -111,22 +112,21 @@ class Jumper(Part):
             WireError: It is blocked, or in the middle of an action.
         """
         self._turn()
-        if self._is_blocked or self._word == ACTION:
+        if self.is_blocked or self._word == ACTION:
             raise wire.WireError(wire.NOT_ALLOWED, "it cannot be armed: it is " + self.state())
-        self._motion.began()  # what was seen before does not count
-        self._word = ARMED
+        self._become_armed()
         return {"state": self.state()}
 
     def block(self):
         """End the action, and begin none."""
-        self._is_blocked = True
+        self.is_blocked = True
         self._end("a command")
         return {"state": self.state()}
 
     def unblock(self):
         """Go on as before it was blocked."""
         self._motion.began()
-        self._is_blocked = False
+        self.is_blocked = False
         return {"state": self.state()}
 
     def reset(self):
@@ -139,7 +139,7 @@ class Jumper(Part):
         """One word."""
         if self._word == ACTION:
             return ACTION
-        return BLOCKED if self._is_blocked or self._may_move() else self._word
+        return BLOCKED if self.is_blocked or self._may_move() else self._word
 
     def read(self):
         """Go on where a time is over, look for motion, and tell."""
@@ -177,8 +177,12 @@ class Jumper(Part):
             if self._word == ACTION:
                 self._end("its time")
             else:
-                self._motion.began()
-                self._word = ARMED
+                self._become_armed()
+
+    def _become_armed(self):
+        self._motion.began()  # what was seen before does not count
+        self._word = ARMED
+        self.was_armed = True
 
     def _end(self, by):
         """The end of an action; nothing where there is none."""

@@ -14,6 +14,8 @@ _END = const(0xEF)
 
 _TRACK = const(0x03)
 _VOLUME = const(0x06)
+_RESUME = const(0x0D)
+_PAUSE = const(0x0E)
 _STOP = const(0x16)
 _STATUS = const(0x42)
 _IS_VOLUME = const(0x43)
@@ -85,9 +87,14 @@ class Player(Part):
         }  # fmt: skip
         self.tasks = (
             Task("set_volume", self.set_volume, {"volume": volume}, description="How loud."),
-            Task("play_music", self.play, {"track": tracks}, description="Play a track once."),
+            Task(
+                "play_music", self.play, {"track": tracks, "volume": volume}, required=[],
+                description="Play a track once.",
+            ),
+            Task("pause_music", self.pause, {}, description="Hold on to what plays."),
+            Task("resume_music", self.resume, {}, description="Go on with it."),
             Task("stop_music", self.silence, {}, description="Silence."),
-        )
+        )  # fmt: skip
 
     async def set_volume(self, volume):
         """Set how loud it is, 0 to 30.
@@ -101,14 +108,35 @@ class Player(Part):
         await self._ask(_VOLUME, volume, _DONE)
         return {"volume": await self._ask(_IS_VOLUME, 0, _IS_VOLUME)}
 
-    async def play(self, track):
-        """Play a track once.
+    async def play(self, track, volume=None):
+        """Play a track once, as loud as said, else as loud as it is.
+
+        Raises:
+            ValueError: No such volume.
+            OSError: The player does not answer, or refuses.
+        """
+        if volume is not None:
+            await self.set_volume(volume)
+        await self._ask(_TRACK, track, _DONE)
+        return {"track": track}
+
+    async def pause(self):
+        """Hold on to what plays.
 
         Raises:
             OSError: The player does not answer, or refuses.
         """
-        await self._ask(_TRACK, track, _DONE)
-        return {"track": track}
+        await self._ask(_PAUSE, 0, _DONE)
+        return {}
+
+    async def resume(self):
+        """Go on with what was paused.
+
+        Raises:
+            OSError: The player does not answer, or refuses.
+        """
+        await self._ask(_RESUME, 0, _DONE)
+        return {}
 
     async def silence(self):
         """Stop what plays.

@@ -17,6 +17,7 @@ class Relay(Part):
     every = 250
     safe_after = 2
     safe_words = "the relay is off"
+    longest = 600  # s that ``max_on`` may be
 
     def __init__(self, pin, timer, key="relay", name="Relay", max_on=3, min_off=5):
         """Take a pin and a timer.
@@ -26,15 +27,16 @@ class Relay(Part):
             timer: A ``machine.Timer`` of its own.
             key: Of its value in the state.
             name: For people.
-            max_on: The longest time on, in s; more than 0, up to 600.
+            max_on: The longest time on, in s; more than 0, up to ``longest``.
             min_off: The shortest time off between two, in s: it cools down.
 
         Raises:
             ValueError: Such times are no good.
         """
-        if not 0 < max_on <= 600 or not 0 <= min_off <= 3600:
+        if not 0 < max_on <= self.longest or not 0 <= min_off <= 3600:
             raise ValueError(
-                "max_on %s s, min_off %s s: it takes more than 0 to 600 s, 0 to 3600 s" % (max_on, min_off)
+                "max_on %s s, min_off %s s: it takes more than 0 to %s s, 0 to 3600 s"
+                % (max_on, min_off, self.longest)
             )
         self._pin = pin
         self._timer = timer
@@ -84,11 +86,24 @@ class Relay(Part):
         rests = self.rests()
         if rests > 0:
             raise wire.WireError(wire.NOT_ALLOWED, "it rests for another %s s" % (rests / 1000))
+        self._ends_in(seconds)  # the end first, then the begin
+        self._pin.value(1)
+
+    def prolong(self, seconds):
+        """Stay on for at most so many seconds from now, without a click; nothing where it is off.
+
+        Raises:
+            ValueError: Too long.
+        """
+        if not 0 < seconds <= self.max_on:
+            raise ValueError("%s s is not more than 0 to %s s" % (seconds, self.max_on))
+        if self.is_on():
+            self._ends_in(seconds)
+
+    def _ends_in(self, seconds):
         period = int(seconds * 1000)
         self._ends = time.ticks_add(time.ticks_ms(), period)
-        # The end first, then the begin.
         self._timer.init(mode=self._timer.ONE_SHOT, period=period, callback=self._end)
-        self._pin.value(1)
 
     def _end(self, _timer):
         self.safe()

@@ -2,7 +2,8 @@
 
 Of a pin, the world knows ``pin_<number>`` (true is high) or the name that ``/config.json`` gives it
 (``motion``); of an analog one ``voltage_<number>`` (V); ``fan_rpm`` is the full speed of the fan whose pins
-are called ``fan`` and ``tacho``, and ``fan_stalled`` holds it fast. What needs no loop of asyncio on a board
+are called ``fan`` and ``tacho``, and ``fan_stalled`` holds it fast. What nobody says of the pin ``warm``
+follows the pin ``heater``. What needs no loop of asyncio on a board
 (interrupts, timers, a starved watchdog) happens in one here, so a program that blocks it delays them.
 """
 
@@ -140,6 +141,10 @@ class Pin:
         found = world.get("pin_%s" % self.number)
         if found is None:
             found = world.get(self.name)
+        if found is None and self.name == "warm":
+            import thermostat
+
+            found = thermostat.is_closed("pin_%s" % _wired.get("heater"))
         return self._high if found is None else 1 if found else 0
 
     __call__ = value

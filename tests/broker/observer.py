@@ -36,6 +36,10 @@ class Heard(NamedTuple):
             return None
 
 
+def _json(one: Heard) -> Any:  # noqa: ANN401 - JSON
+    return one.json
+
+
 SETTLED_WITHIN = 15.0  # s
 LOST_AFTER = 3.0  # s
 
@@ -50,8 +54,10 @@ class Observer:
         login: tuple[str, str] | None = None,
         tls: ssl.SSLContext | None = None,
         marker: str = "",
+        client_id: str = "",
     ) -> None:
         self._filters = filters
+        self._client_id = client_id
         self._news = threading.Condition()
         self._heard: list[Heard] = []
         self._marker = marker or f"observer/{uuid.uuid4().hex}"
@@ -77,7 +83,8 @@ class Observer:
         more to that client: another one is heard.
         """
         port, login, tls = self._where
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=f"observer-{uuid.uuid4().hex[:8]}")
+        client_id = self._client_id or f"observer-{uuid.uuid4().hex[:8]}"
+        client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id)
         client.max_inflight_messages_set(1000)
         client.reconnect_delay_set(1, 1)
         client.on_connect = self._on_connect
@@ -152,8 +159,9 @@ class Observer:
         *,
         since: int = 0,
         within: float = WITHIN,
+        read: Callable[[Heard], Any] = _json,
     ) -> Heard:
-        """The first message on a topic whose JSON passes a test."""
+        """The first message on a topic whose JSON, or what else is read out of it, passes a test."""
         deadline = time.monotonic() + within
         at = since
         with self._news:
@@ -161,7 +169,7 @@ class Observer:
                 while at < len(self._heard):
                     one = self._heard[at]
                     at += 1
-                    if one.topic == topic and test(one.json):
+                    if one.topic == topic and test(read(one)):
                         return one
                 left = deadline - time.monotonic()
                 if left <= 0:

@@ -82,6 +82,11 @@ def node_folder(node: str | Path) -> Path:
     )
 
 
+def node_name(source: Path) -> str:
+    """What a node is called: a prop keeps its firmware in a folder of that name, and is what is meant."""
+    return source.parent.name if source.name == "firmware" else source.name
+
+
 def defaults(source: Path) -> dict[str, object]:
     """The configuration that a node brings along.
 
@@ -144,7 +149,7 @@ def _application(source: Path, folder: Path, version: str, key: str) -> Manifest
     compiled((source / "main.py").read_text("utf-8"), folder / "app.py")
     for part in sorted(_parts(source / "main.py")):
         compiled(part.read_text("utf-8"), folder / "parts" / part.name)
-    manifest = Manifest.of(folder, source.name, version, key)
+    manifest = Manifest.of(folder, node_name(source), version, key)
     (folder / MANIFEST).write_text(manifest.text(), "utf-8")
     return manifest
 

@@ -14,7 +14,7 @@ from lab2mqtt.boards import firmware
 from lab2mqtt.boards.mpremote import BoardError
 from lab2mqtt.core.words import near
 
-_NODES_OWN = {"kind"}  # in a node.json
+_NODES_OWN = {"kind", "dialect", "try"}  # in a node.json
 
 
 class WrongSettings(BoardError):

@@ -42,6 +42,14 @@ The bridge is told nothing of it: it has to find out, as from a real one.
 """
 
 
+_PROPS = """\
+The environment of the original worker host does as well; options go before it:
+  MQTT_HOST, MQTT_PORT, MQTT_WORKER_USER, MQTT_WORKER_PW, MQTT_CLIENT_ID, WORKER_DEBUG
+  WORKER_DISABLE_ALL_BUILTINS=1, WORKER_BUILTINS_ALLOW=a,b, WORKER_BUILTINS_DISABLE=a,b, in this order of
+  precedence, and the same three with PROPS.
+"""
+
+
 class _Parser(argparse.ArgumentParser):
     """Tells what was probably meant."""
 
@@ -146,12 +154,7 @@ def _parser() -> argparse.ArgumentParser:
         command("history", "cli.history:history", "tell what became of the commands of a lab", lab=True)
     )
 
-    forget = command(
-        "forget", "cli.lab:forget", "clear what the broker keeps of a device that is gone", lab=True
-    )
-    forget.add_argument("device", metavar="DEVICE")
-    forget.add_argument("--discovery", metavar="TOPIC", help="Home Assistant's prefix (homeassistant)")
-
+    _add_forget(command)
     broker = command(
         "broker", "cli.service:broker", "run the embedded broker, on loopback, for trying things"
     )
@@ -160,25 +163,53 @@ def _parser() -> argparse.ArgumentParser:
     _add_board(command)
     _add_simulate_board(command)
     _add_fault(command)
-    opentrons = command(
-        "opentrons", "cli.opentrons:opentrons", "install the real Opentrons package for the simulated OT-2"
-    )
-    opentrons.add_argument(
-        "action", nargs="?", choices=("install",), help="130 MB, seconds; without it, whether it is there"
-    )
+    _add_props(command)
+    _add_opentrons(command)
     return parser
 
 
 def _add_lab_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--broker", metavar="URL", help="mqtt://[user@]host[:port], mqtts:// for TLS")
+    _add_broker_options(command)
     command.add_argument(
         "--config", type=Path, metavar="FILE", help="take broker and base from a configuration"
     )
+    command.add_argument("--json", action="store_true", help="one line of JSON, for scripts")
+
+
+def _add_broker_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--broker", metavar="URL", help="mqtt://[user@]host[:port], mqtts:// for TLS")
     command.add_argument("--ca", metavar="FILE", help="trust the CA of this certificate (mqtts://)")
     command.add_argument("--cert", metavar="FILE", help="our own certificate, where the broker wants one")
     command.add_argument("--key", metavar="FILE", help="its key, where that is not in the same file")
     command.add_argument("--base", metavar="TOPIC", help="base topic (lab2mqtt)")
-    command.add_argument("--json", action="store_true", help="one line of JSON, for scripts")
+
+
+def _add_props(command: Callable[..., argparse.ArgumentParser]) -> None:
+    props = command("props", "cli.props:props", "run the workers of props, until SIGTERM")
+    _add_broker_options(props)
+    for option, metavar, text in (
+        ("--root", "DIR", "where the props are, each with a backend/worker.py (props)"),
+        ("--builtins", "DIR", "one's own built-in workers, *.py, beside ours"),
+        ("--state", "DIR", "keep state between runs here"),
+    ):
+        props.add_argument(option, type=Path, metavar=metavar, help=text)
+    for option, metavar, text in (
+        ("--client-id", "ID", "who this host is to the broker ($MQTT_CLIENT_ID, worker_host)"),
+        ("--prefix", "TOPIC", "in front of the topics of the props (halloween)"),
+        ("--discovery", "TOPIC", "Home Assistant's prefix (homeassistant)"),
+    ):
+        props.add_argument(option, metavar=metavar, help=text)
+    props.add_argument(
+        "--stop-action",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="an action that only stops, and so is never refused, beside stop, block, …; repeatable",
+    )
+    props.add_argument("--watch", action="store_true", help="load a worker anew when its files change")
+    props.add_argument("--debug", action="store_true", help="log every detail ($WORKER_DEBUG)")
+    props.formatter_class = argparse.RawDescriptionHelpFormatter
+    props.epilog = _PROPS
 
 
 def _add_simulate_board(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -194,6 +225,16 @@ def _add_simulate_board(command: Callable[..., argparse.ArgumentParser]) -> None
     board.add_argument(
         "--setting", action="append", default=[], metavar="name=json", help="of the node; repeatable"
     )
+
+
+def _add_forget(command: Callable[..., argparse.ArgumentParser]) -> None:
+    forget = command(
+        "forget", "cli.forget:forget", "clear what the broker keeps of a device that is gone", lab=True
+    )
+    forget.add_argument("device", nargs="?", metavar="DEVICE")
+    forget.add_argument("--discovery", metavar="TOPIC", help="Home Assistant's prefix (homeassistant)")
+    forget.add_argument("--prefix", metavar="TOPIC", help="of props: clear a prop of that name, too")
+    forget.add_argument("--list", action="store_true", help="tell of which props something is left")
 
 
 def _add_board(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -231,6 +272,15 @@ def _add_fault(command: Callable[..., argparse.ArgumentParser]) -> None:
     fault.epilog = _FAULTS
 
 
+def _add_opentrons(command: Callable[..., argparse.ArgumentParser]) -> None:
+    opentrons = command(
+        "opentrons", "cli.opentrons:opentrons", "install the real Opentrons package for the simulated OT-2"
+    )
+    opentrons.add_argument(
+        "action", nargs="?", choices=("install",), help="130 MB, seconds; without it, whether it is there"
+    )
+
+
 def _add_holds(command: Callable[..., argparse.ArgumentParser]) -> None:
     """Reservations and maintenance."""
     reserve = command("reserve", "cli.holds:reserve", "keep a device for one holder, or go on", lab=True)
@@ -266,12 +316,19 @@ def _add_history_options(command: argparse.ArgumentParser) -> None:
 
 
 def _add_acl_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("configs", type=Path, nargs="+", metavar="CONFIG", help="of every bridge of the lab")
+    command.add_argument("configs", type=Path, nargs="*", metavar="CONFIG", help="of every bridge of the lab")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write into")
     for option, metavar, text in (
         ("--hub", "NAME", "Home Assistant: reads, commands, stops"),
         ("--operator", "NAME", "a person or a script that reads, commands and stops"),
         ("--viewer", "NAME", "one that looks on, and can stop"),
         ("--board", "DEVICE_ID", "a device with a connection of its own"),
+        ("--prop", "NAME", "the board of a prop, by the name in its topics: obeys and tells how it is"),
+        ("--prop-device", "ID", "one more prop that the worker host speaks for"),
     ):
         command.add_argument(option, action="append", default=[], metavar=metavar, help=f"{text}; repeatable")
+    command.add_argument(
+        "--worker-host", metavar="USER[=ID]", help="the worker host; its MQTT_CLIENT_ID, if not worker_host"
+    )
+    command.add_argument("--props", type=Path, metavar="DIR", help="whose props the worker host speaks for")
+    command.add_argument("--prefix", default="halloween", metavar="TOPIC", help="of the props (halloween)")

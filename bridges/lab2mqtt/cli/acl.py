@@ -1,18 +1,25 @@
 """Write what mosquitto needs to tell the users of a lab apart."""
 
 import argparse
+import ast
 from collections.abc import Sequence
 import os
 from pathlib import Path
 import secrets
 import sys
 
+import lab2mqtt
+from lab2mqtt import wire
 from lab2mqtt.cli import EXIT_USAGE
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.runtime import access
-from lab2mqtt.runtime.outline import load_outline
+from lab2mqtt.runtime.outline import Outline, load_outline
+
+WORKER_HOST = "worker_host"
 
 OWN_LINES = "# Lines of your own go below this one; they are kept."
+
+_BUILTIN = Path(lab2mqtt.__path__[0], "props", "builtin")
 
 _HEADER = "# Written by `lab2mqtt acl`, which writes it anew each time.\n"
 
@@ -50,7 +57,7 @@ def acl(options: argparse.Namespace) -> int:
     people = access.People(options.hub, options.operator, options.viewer, options.board)
     try:
         bridges = [load_outline(file) for file in options.configs]
-        users = access.users_of(bridges, people)
+        users = access.users_of(bridges, people, _props(options, bridges))
         written = _write(options.out, users)
     except Misconfigured as error:
         print(error, file=sys.stderr)
@@ -63,6 +70,59 @@ def acl(options: argparse.Namespace) -> int:
         print(f"{user.role:24} {user.name:24} {new:4}  {_secret(options.out, user.name)}")
     print(f"{options.out}: acl, passwords and mosquitto.conf; docs/security.md tells what to do with them")
     return 0
+
+
+def _props(options: argparse.Namespace, bridges: Sequence[Outline]) -> access.Props | None:
+    """What the options tell of props.
+
+    Raises:
+        Misconfigured: They do not fit together, or nothing is told at all.
+    """
+    if not options.worker_host:
+        if options.props or options.prop_device:
+            raise Misconfigured("who speaks for these props? Name the worker host's user with --worker-host")
+        if not options.prop and not bridges:
+            raise Misconfigured("name the CONFIG of each bridge, --worker-host USER, or --prop NAME")
+        return access.Props(None, options.prop, options.prefix) if options.prop else None
+    user, equals, told = options.worker_host.partition("=")
+    host_id = told if equals else WORKER_HOST
+    devices = dict.fromkeys((*_devices_of(options.props), *options.prop_device))
+    for name in (host_id, *devices):
+        if not wire.is_device_id(name):
+            raise Misconfigured(f"{name!r} is not made of a-z, 0-9, - and _, at most 64 long")
+    # As the other bridges of this lab: one base, one hub, one stop.
+    like = bridges[0] if bridges else Outline("", "")
+    topics = (like.base, like.discovery, like.stop_topic)
+    host = Outline(host_id, user, tuple(devices), *topics)
+    return access.Props(host, options.prop, options.prefix)
+
+
+def _devices_of(root: Path | None) -> list[str]:
+    """The ids of built-in workers, and of those in a folder of props, read without running any of it.
+
+    Raises:
+        Misconfigured: It is no folder.
+    """
+    if root and not root.is_dir():
+        raise Misconfigured(f"--props {root}: no such folder")
+    files = {file.stem: file for file in _BUILTIN.glob("[!_]*.py")}
+    files |= {file.parts[-3]: file for file in (root.glob("*/backend/worker.py") if root else ())}
+    return [_prop_id(file) or name for name, file in sorted(files.items())]
+
+
+def _prop_id(file: Path) -> str | None:
+    """What a worker's file says of its ``PROP_ID``; None where that is nothing, or is made as it runs."""
+    try:
+        lines = ast.parse(file.read_text(encoding="utf-8")).body
+    except (SyntaxError, ValueError):
+        return None  # the worker host will tell
+    for line in lines:
+        match line:
+            case ast.Assign([ast.Name("PROP_ID")]) | ast.AnnAssign(ast.Name("PROP_ID")):
+                if isinstance(line.value, ast.Constant) and isinstance(line.value.value, str):
+                    return line.value.value
+                print(f"{file}: PROP_ID is made as it runs; tell it as --prop-device", file=sys.stderr)
+    return None
 
 
 def _write(out: Path, users: Sequence[access.User]) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from lab2mqtt import __version__
 from lab2mqtt.boards import nodes
 from lab2mqtt.boards.flashing import SOURCES, check, compare, install
-from lab2mqtt.boards.image import ImageError, build
+from lab2mqtt.boards.image import ImageError, build, node_folder, node_name
 from lab2mqtt.boards.mpremote import BoardError, ports
 from lab2mqtt.boards.settings import WrongSettings
 from lab2mqtt.cli import EXIT_FAILED, EXIT_USAGE
@@ -39,7 +39,7 @@ def _build(options: argparse.Namespace) -> int:
     key = _text(options.key).strip() if options.key else ""
     if options.key and not key:
         raise _WrongFile(f"{options.key} is empty: it holds the update_key of the boards' secrets")
-    out = options.out / Path(options.node).name
+    out = options.out / node_name(node_folder(options.node))
     manifest = build(options.node, out, version=options.version or __version__, key=key)
     if (out / "lib" / "wire.py").exists():
         _say(SOURCES)

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
 import contextlib
-from dataclasses import replace
 import json
 import os
 import sys
@@ -14,15 +13,12 @@ from typing import Any
 from lab2mqtt import wire
 from lab2mqtt.cli import EXIT_FAILED, EXIT_NO_BROKER, EXIT_USAGE
 from lab2mqtt.client import Lab, RemoteDevice, TaskError, UnknownDevice
-from lab2mqtt.core.description import retained_topics
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.core.house import RESET, STOPPED
-from lab2mqtt.core.words import near
-from lab2mqtt.runtime import config, running_demo, tls
+from lab2mqtt.runtime import config, where
 from lab2mqtt.runtime.address import Broker
 from lab2mqtt.runtime.mqtt import BrokerError
 
-DEFAULT_BROKER = "mqtt://127.0.0.1:1883"
 CONFIRM_WITHIN = 3.0  # s that a stop is waited for
 
 
@@ -258,40 +254,6 @@ def _call_plain(options: argparse.Namespace, task: str, reservation: str | None 
     return with_lab(options, work)
 
 
-def forget(options: argparse.Namespace) -> int:
-    """Clear the retained messages of a device."""
-
-    async def work(lab: Lab) -> int:
-        name = options.device
-        if not wire.is_device_id(name):
-            raise Misconfigured(f"{name!r} is no device id")
-        if name in lab.devices and lab[name].reachable:
-            bridge = lab[name].description.get("bridge")
-            first = f"take it out of what {bridge} runs" if bridge else "switch it off"
-            raise Misconfigured(f"{name} is online and would be announced again; first {first}")
-        known = name in lab.devices
-        prefix = options.discovery or wire.DEFAULT_DISCOVERY
-        told = lab[name].description if known else {}
-        of_parts = [wire.discovery_topic(prefix, lab.base, name, part) for part in told.get("parts", ())]
-        topics = retained_topics(lab.base, name, told.get("entities", {}))
-        try:
-            # Also of parts that its last description does not know: it was said before the device answered.
-            of_parts += await lab.retained(wire.discovery_topic(prefix, lab.base, name, "+"))
-            # First: entities that are still there would complain of a state that is suddenly empty.
-            await lab.clear([wire.discovery_topic(prefix, lab.base, name), *dict.fromkeys(of_parts)])
-            await lab.clear([*topics, wire.device_topic(lab.base, name, "command")])
-            await lab.wait_until(lambda lab: name not in lab.devices, CONFIRM_WITHIN)
-        except (TimeoutError, BrokerError):  # a broker refuses in silence
-            raise Misconfigured(
-                f"the broker keeps {name}: who asks may not speak for it; its bridge may (--config)"
-            ) from None
-        hint = "" if known else f" (it was not known{near(name, lab.devices)})"
-        _print(options, {"forgotten": name} if options.json else f"{name} is forgotten{hint}")
-        return 0
-
-    return with_lab(options, work)
-
-
 def _print(options: argparse.Namespace, result: Any) -> None:  # noqa: ANN401 - any result
     if options.json:
         print(json.dumps(result, ensure_ascii=False))
@@ -335,16 +297,7 @@ def _where(options: argparse.Namespace) -> tuple[Broker, str]:
         found = config.load(options.config)
         broker = Broker.parse(options.broker) if options.broker else found.broker
         base = options.base or found.base
-    elif told := options.broker or os.environ.get("LAB2MQTT_BROKER"):
-        broker = Broker.parse(told)
     else:
-        demo = running_demo.find()
-        broker = Broker.parse(demo["broker"] if demo else DEFAULT_BROKER)
-    given = {"ca_file": options.ca, "cert_file": options.cert, "key_file": options.key}
-    broker = replace(broker, **{key: file for key, file in given.items() if file})
-    files = {key: getattr(broker, key) for key in given}
-    if wrong := tls.problems(encrypted=broker.tls, **files):
-        names = {"ca_file": "--ca", "cert_file": "--cert", "key_file": "--key"}
-        hint = "" if broker.tls else f": {broker} is not encrypted, mqtts:// is"
-        raise Misconfigured("\n".join(f"{names[key]} {text}{hint}" for key, text in wrong.items()))
+        broker = where.broker(options.broker, os.environ)
+    broker = where.with_files(broker, ca=options.ca, cert=options.cert, key=options.key)
     return broker, base

@@ -11,6 +11,7 @@ from lab2mqtt import wire
 from lab2mqtt.boards import image
 from lab2mqtt.boards.certificate import der
 from lab2mqtt.cli import EXIT_FAILED, EXIT_USAGE
+from lab2mqtt.cli.board_presence import Presence, presence_of
 from lab2mqtt.cli.lab import with_lab
 from lab2mqtt.client import Lab
 from lab2mqtt.core.errors import Misconfigured
@@ -29,9 +30,10 @@ def simulate_board(options: argparse.Namespace) -> int:
     """Run a board until Ctrl-C."""
     try:
         source = image.node_folder(options.node)
+        presence = presence_of(source, dict(setting(word) for word in options.setting))
         device_id = _checked(options.id or str(image.defaults(source).get("device_id", source.name)))
         interpreter = micropython.find_or_unpack(_say)
-    except (image.ImageError, Misconfigured) as error:
+    except (image.ImageError, Misconfigured, ValueError) as error:
         _say(str(error))
         return EXIT_USAGE
     except HubError as error:
@@ -40,7 +42,8 @@ def simulate_board(options: argparse.Namespace) -> int:
 
     async def work(lab: Lab) -> int:
         with folder(options.state) as kept:
-            return await _run(lab, _plan(options, lab, _free(options, lab, device_id), interpreter), kept)
+            free = await _free(options, lab, presence, device_id)
+            return await _run(lab, presence, _plan(options, lab, free, interpreter), kept)
 
     try:
         return with_lab(options, work)
@@ -57,15 +60,16 @@ def _checked(device_id: str) -> str:
     return device_id
 
 
-async def _run(lab: Lab, plan: Plan, kept: Path) -> int:
+async def _run(lab: Lab, presence: Presence, plan: Plan, kept: Path) -> int:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     device_id = plan.config["device_id"]
-    _say(f"Starting a simulated {Path(plan.node).name} as {device_id} at {lab.broker}; Ctrl-C ends it.")
+    node = image.node_name(image.node_folder(plan.node))
+    _say(f"Starting a simulated {node} as {device_id} at {lab.broker}; Ctrl-C ends it.")
     _say(f"Its flash is in {kept / 'flash'}.")
     board = asyncio.create_task(supervise(plan, kept, ended))
-    told = asyncio.create_task(_tell_when_online(lab, device_id))
+    told = asyncio.create_task(_tell_when_online(lab, presence, device_id))
     try:
         await board
     finally:
@@ -74,33 +78,29 @@ async def _run(lab: Lab, plan: Plan, kept: Path) -> int:
     return 0
 
 
-async def _tell_when_online(lab: Lab, device_id: str) -> None:
+async def _tell_when_online(lab: Lab, presence: Presence, device_id: str) -> None:
     try:
-        await lab.wait_until(lambda lab: _is_there(lab, device_id), ONLINE_WITHIN)
+        await presence.wait(lab, device_id, ONLINE_WITHIN)
     except TimeoutError:
         _say(f"{device_id} is not online after {ONLINE_WITHIN:g} s; what it printed stands above.")
         return
     _say(f"{device_id} is online. In another terminal:")
-    for words in ("call {} get_device_status", "fault {}", "fault {} wifi_off"):
-        _say(f"  lab2mqtt {words.format(device_id)}")
+    for hint in presence.hints(lab, device_id):
+        _say(f"  {hint}")
 
 
-def _is_there(lab: Lab, device_id: str) -> bool:
-    return device_id in lab.devices and lab[device_id].reachable
-
-
-def _free(options: argparse.Namespace, lab: Lab, wanted: str) -> str:
+async def _free(options: argparse.Namespace, lab: Lab, presence: Presence, wanted: str) -> str:
     """An id that nobody has: of two boards with one, each throws the other out.
 
     Raises:
         Misconfigured: The one that was asked for is taken.
     """
-    if not _is_there(lab, wanted):
+    if not await presence.is_there(lab, wanted):
         return wanted
     if options.id:
         raise Misconfigured(f"there is a {wanted} at {lab.broker} already; choose another id: --id ID")
     number = 2
-    while _is_there(lab, f"{wanted}-{number}"):
+    while await presence.is_there(lab, f"{wanted}-{number}"):
         number += 1
     return f"{wanted}-{number}"
 

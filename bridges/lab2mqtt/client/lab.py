@@ -85,7 +85,7 @@ class Lab:
         self._marker = uuid.uuid4().hex
         self._returned = asyncio.Event()
         self._doubted = False  # whether the last link did not settle
-        self._kept: set[str] = set()
+        self._kept: dict[str, bytes] = {}
         self._stop_topic = wire.emergency_stop_topic(base)
         # Our own message tells when all that is retained has come in; nobody is called like this.
         self._marker_topic = wire.bridge_topic(base, self._marker, "marker")
@@ -230,8 +230,8 @@ class Lab:
         finally:
             self._listeners.remove(listener)
 
-    async def retained(self, topic_filter: str) -> list[str]:
-        """Topics outside of the base on which the broker keeps something; none where it may not be read.
+    async def retained(self, topic_filter: str) -> dict[str, bytes]:
+        """Topics outside of the base, with what the broker keeps there; none where it may not be read.
 
         Args:
             topic_filter: What they are to fit, with ``+`` and ``#``.
@@ -248,7 +248,7 @@ class Lab:
                 await self._returned.wait()
         except TimeoutError:
             raise BrokerError(f"{self.broker} did not answer within {PATIENCE:g} s") from None
-        return sorted(self._kept)
+        return dict(sorted(self._kept.items()))
 
     async def clear(self, topics: list[str]) -> None:
         """Clear retained messages.
@@ -298,7 +298,7 @@ class Lab:
         place = wire.split_topic(self.base, message.topic)
         if place is None:
             if message.retained and message.payload:
-                self._kept.add(message.topic)
+                self._kept[message.topic] = message.payload
             return
         what, name, kind = place
         if not message.payload:

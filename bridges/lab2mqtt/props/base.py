@@ -35,7 +35,7 @@ class BaseWorker:
         product: What it is.
         icon: A Material Design icon.
         entities: What Home Assistant shows, where it is to be more than telemetry shows by itself: the key is
-            that of the telemetry.
+            that of the telemetry. May be set in ``__init__``.
         states: The words of its state, as far as they are known before they are said.
         boards: The firmware that it alone commands: stopped with it, and no prop of its own.
     """
@@ -45,7 +45,7 @@ class BaseWorker:
     manufacturer: ClassVar[str] = ""
     product: ClassVar[str] = ""
     icon: ClassVar[str] = ""
-    entities: ClassVar[Sequence[AnyEntity]] = ()
+    entities: Sequence[AnyEntity] = ()
     states: ClassVar[Sequence[str]] = ()
     boards: Sequence[str] = ()
 
@@ -105,14 +105,14 @@ class BaseWorker:
         if not own and not self.boards:
             raise CannotStop("it has no on_emergency_stop, no do_stop and no boards to tell")
 
-    def on_emergency_stop_released(self) -> object:
-        """Make it ready to move again, and move nothing; may be a coroutine. Tells the worker's boards."""
+    async def on_emergency_stop_released(self) -> None:
+        """Make it ready to move again, and move nothing; may be plain. Tells the worker's boards."""
         for board in self.boards:
             self.command(board, RELEASE)
 
     @property
     def stopped(self) -> str:
-        """Which emergency stop is engaged, in words; "" when none is. Until then nothing may begin to move."""
+        """Which emergency stop is engaged, in words; "" when none is. Else nothing may begin to move."""
         return self.mqtt.stopped
 
     # What it says

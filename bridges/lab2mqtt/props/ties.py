@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Protocol
 
 Handler = Callable[[str, str], object]
@@ -18,6 +19,10 @@ class Ties(Protocol):
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """The worker's own event loop."""
+
+    @property
+    def root(self) -> Path:
+        """The folder of the props, where a worker finds what is no single prop's, such as shows."""
 
     @property
     def stopped(self) -> str:

@@ -33,8 +33,12 @@ class YamlFile:
     warnings: list[tuple[int, str]] = field(default_factory=list)
 
     @classmethod
-    def load(cls, file: Path) -> "YamlFile":
+    def load(cls, file: Path, example: str = "bridge: bench-pi") -> "YamlFile":
         """Read a file.
+
+        Args:
+            file: Which.
+            example: What a line of it may be, for the error.
 
         Raises:
             Misconfigured: It is not there, or is no YAML mapping at all.
@@ -59,7 +63,7 @@ class YamlFile:
         except (yaml.YAMLError, ValueError) as error:  # such as a 13th month
             raise Misconfigured(f"{file}: no YAML: {error}") from error
         if not isinstance(data, dict) or root is None:
-            raise Misconfigured(f"{file}:1: the file must hold keys with values, such as `bridge: bench-pi`")
+            raise Misconfigured(f"{file}:1: the file must hold keys with values, such as `{example}`")
         loaded = cls(file, data)
         loaded._locate(root, ())
         return loaded

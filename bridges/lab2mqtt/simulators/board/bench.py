@@ -8,7 +8,7 @@ import time
 from typing import Any, Final
 
 from lab2mqtt.simulators.board.power import Power
-from lab2mqtt.simulators.board.world import DRIFTING, STEADY, World
+from lab2mqtt.simulators.board.world import DRIFTING, World
 from lab2mqtt.simulators.control import Controls, Fault
 
 CHIPS: Final = ("sht4x", "as7341", "mlx90393")
@@ -21,6 +21,7 @@ FAULTS: Final = {
     "fan_stalled": Fault("something holds the fan"),
     "balance_silent": Fault("the balance sends nothing"),
     "balance_unstable": Fault("the balance does not come to rest"),
+    "thermostat": Fault("the thermostat's contact never closes, however long the heater is on"),
 }
 # What the world says then, in the words of firmware/simulated.
 _SAYS: Final[dict[str, dict[str, Any]]] = {
@@ -31,13 +32,16 @@ _SAYS: Final[dict[str, dict[str, Any]]] = {
     "fan_stalled": {"fan_stalled": True},
     "balance_silent": {"uart": {"silent": True}},
     "balance_unstable": {"uart": {"unstable": True}},
+    "thermostat": {"warm": False},
 }
 _VALUES: Final = {
     **{name: drift.words for name, drift in DRIFTING.items()},
     "mass": "on the balance, g",
     "rssi": "of the Wi-Fi, dBm",
     "motion": "whether somebody moves before the sensor",
+    "warm": "whether the thermostat's contact is closed",
 }
+_YES_OR_NO: Final = ("motion", "warm")
 HANDS: Final = {
     "power_cycle": "the power goes off and on again",
     **{name: f"{words}; null: as before" for name, words in _VALUES.items()},
@@ -117,7 +121,7 @@ def _check(name: str, value: object) -> None:
     Raises:
         TypeError: It is not of the right type.
     """
-    yes_or_no = isinstance(STEADY.get(name), bool)
+    yes_or_no = name in _YES_OR_NO
     if value is None or (isinstance(value, bool) if yes_or_no else type(value) in (int, float)):
         return
     raise TypeError(f"{name} {value!r} is not {'true or false' if yes_or_no else 'a number'}")

@@ -1,0 +1,111 @@
+"""The link in the old dialect: topics under ``halloween/``, beside the bridge's own link."""
+
+import asyncio
+from collections.abc import Callable
+import contextlib
+import logging
+
+from paho.mqtt.client import topic_matches_sub
+
+from lab2mqtt.props.base import OFFLINE, ONLINE
+from lab2mqtt.runtime.address import Broker
+from lab2mqtt.runtime.mqtt import BrokerError, Connection, Message, Will
+
+_LOGGER = logging.getLogger(__name__)
+
+MOST_RETAINED = 10_000  # topics; a worker that makes up topics must not fill the memory
+
+
+class PropsLink:
+    """Speaks and hears for all workers; what is retained and heard is so again on every new link."""
+
+    def __init__(self, broker: Broker, client_id: str, prefix: str) -> None:
+        """Prepare; ``run`` connects.
+
+        Args:
+            broker: Whom to connect to.
+            client_id: The host's name, to the broker and in its topics.
+            prefix: In front of all topics.
+        """
+        self._topic = f"{prefix}/{client_id}/availability"
+        self._heard: dict[str, list[Callable[[Message], None]]] = {}
+        self._retained: dict[str, tuple[str, int]] = {}
+        self._work: set[asyncio.Task[None]] = set()
+        self._greeted = False
+        self.connection = Connection(
+            broker, self._hear, self._up, will=Will(self._topic, OFFLINE), client_id=client_id
+        )
+
+    @property
+    def up(self) -> bool:
+        """Whether there is a link now, on which everything is heard."""
+        return self._greeted and self.connection.up
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled."""
+        await self.connection.run()
+
+    async def leave(self) -> None:
+        """Say that the host is gone, and wait until the broker has all that was said."""
+        self._publish(self._topic, OFFLINE, 1, retain=True)
+        await self.connection.drained()
+
+    def publish(self, topic: str, payload: str, *, qos: int = 0, retain: bool = False) -> None:
+        """Publish now; without a link only what is retained is worth saying later."""
+        if retain and not payload:
+            self._retained.pop(topic, None)
+        elif retain and (topic in self._retained or len(self._retained) < MOST_RETAINED):
+            self._retained[topic] = (payload, qos)
+        self._publish(topic, payload, qos, retain=retain)
+
+    def forget(self, front: str) -> None:
+        """Clear all that is retained of one prop.
+
+        Args:
+            front: What its topics begin with.
+        """
+        for topic in [topic for topic in self._retained if topic.startswith(f"{front}/")]:
+            self.publish(topic, "", qos=1, retain=True)
+
+    def hear(self, topic: str, handler: Callable[[Message], None]) -> None:
+        """Hear what comes on a topic, or a filter with wildcards."""
+        is_new = topic not in self._heard
+        self._heard.setdefault(topic, []).append(handler)
+        if is_new and self.connection.up:
+            self._in_background(topic)
+
+    def unhear(self, handlers: set[Callable[[Message], None]]) -> None:
+        """Call these handlers no more."""
+        for topic, known in list(self._heard.items()):
+            self._heard[topic] = [one for one in known if one not in handlers]
+            if not self._heard[topic]:
+                del self._heard[topic]  # what still comes is nobody's
+
+    def _publish(self, topic: str, payload: str, qos: int, *, retain: bool) -> None:
+        # Never by a later link: a command would move something that nobody waits for any more.
+        self.connection.publish(topic, payload, qos=qos, retain=retain, later=False)
+
+    async def _up(self, connection: Connection) -> None:
+        self._greeted = False
+        for topic in list(self._heard):
+            # Each by itself: of several topics in one packet amqtt now and then takes only the first.
+            await connection.listen([(topic, 1)])
+        self._greeted = True
+        for topic, (payload, qos) in self._retained.items():
+            self._publish(topic, payload, qos, retain=True)
+        self._publish(self._topic, ONLINE, 1, retain=True)
+
+    def _in_background(self, topic: str) -> None:
+        async def listen() -> None:
+            with contextlib.suppress(BrokerError):  # the next link does it
+                await self.connection.listen([(topic, 1)])
+
+        task = asyncio.create_task(listen())
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    def _hear(self, message: Message) -> None:
+        wild = [one for one in self._heard if "+" in one or "#" in one]
+        for topic in (message.topic, *(one for one in wild if topic_matches_sub(one, message.topic))):
+            for handler in self._heard.get(topic, ()):
+                handler(message)

@@ -1,0 +1,220 @@
+"""What workers' threads hand over to the main loop: fairly, and no faster than that can take it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sized
+import contextlib
+import logging
+import threading
+import time
+from typing import NamedTuple
+
+_LOGGER = logging.getLogger(__name__)
+
+AT_ONCE = 32  # messages of one box in one turn
+ROOM = 256  # that wait; who has more to say waits
+PATIENCE = 0.5  # s that it waits
+TURN = 0.005  # s of the main loop in one turn
+
+
+class Message(NamedTuple):
+    """What is to be published."""
+
+    topic: str
+    payload: str
+    qos: int
+    retain: bool
+
+
+class Outbox:
+    """All workers' way into the main loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[Message], None]) -> None:
+        """Hand nothing over yet.
+
+        Args:
+            loop: The main loop.
+            say: Called there with each message.
+        """
+        self._loop = loop
+        self._say = say
+        self._lock = threading.Condition()
+        self._first: deque[Callable[[], object]] = deque()
+        self._soon: deque[Callable[[], object]] = deque()
+        self._full: deque[Box] = deque()  # with something in them, by whose turn it is
+        self._is_coming = False
+
+    def box(self, name: str) -> "Box":
+        """A box for one worker."""
+        return Box(name, self)
+
+    def run_soon(self, function: Callable[[], object]) -> None:
+        """Run a function in the main loop, in order; from any thread, which waits where too many wait."""
+        with self._lock:
+            self.wait_for_room(self._lock, self._soon, lambda: False)
+            self._soon.append(function)
+        self._come()
+
+    def run_first(self, function: Callable[[], object]) -> None:
+        """Run a function in the main loop before all that waits; from any thread, which never waits."""
+        self._first.append(function)
+        self._come()
+
+    async def drained(self, within: float = 1.0) -> None:
+        """Wait, in the main loop, until all that workers have handed over has been said.
+
+        Args:
+            within: Seconds; one that never falls silent is not waited for.
+        """
+        until = time.monotonic() + within
+        while self._is_coming and time.monotonic() < until:  # noqa: ASYNC110 - each turn says some of it
+            await asyncio.sleep(0)
+
+    def say(self, message: Message) -> None:
+        """Say a message, in the main loop."""
+        self._say(message)
+
+    def take_up(self, box: "Box") -> None:
+        """A box has something in it again."""
+        self._full.append(box)
+        self._come()
+
+    def wait_for_room(
+        self, changed: threading.Condition, waiting: Sized, given_up: Callable[[], bool]
+    ) -> None:
+        """Hold up a thread that has more to say than the main loop takes; not the main loop itself.
+
+        Args:
+            changed: Held; told when something is taken out.
+            waiting: What is waiting.
+            given_up: Ends the wait.
+        """
+        if len(waiting) >= ROOM and not self._is_here():
+            changed.wait_for(lambda: len(waiting) < ROOM or given_up(), PATIENCE)
+
+    def _is_here(self) -> bool:
+        try:
+            return asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            return False
+
+    def _come(self) -> None:
+        with self._lock:
+            if self._is_coming:
+                return
+            self._is_coming = True
+        with contextlib.suppress(RuntimeError):  # the host has ended
+            self._loop.call_soon_threadsafe(self._turn)
+
+    def _turn(self) -> None:
+        until = time.monotonic() + TURN
+        for _ in range(len(self._first)):
+            _try(self._first.popleft())
+        with self._lock:
+            soon = [self._soon.popleft() for _ in range(min(len(self._soon), ROOM))]
+            self._lock.notify_all()
+        for function in soon:
+            _try(function)
+        for _ in range(len(self._full)):
+            box = self._full.popleft()
+            if box.hand_over(AT_ONCE):
+                self._full.append(box)
+            if time.monotonic() > until:
+                break
+        with self._lock:
+            self._is_coming = bool(self._first or self._soon or self._full)
+            if self._is_coming:
+                self._loop.call_soon(self._turn)
+
+
+class Box:
+    """One worker's messages. A box that is not closed loses nothing but what waits too long.
+
+    Attributes:
+        dropped: How many messages were lost.
+    """
+
+    def __init__(self, name: str, outbox: Outbox) -> None:
+        """Make a box; ``Outbox.box`` does.
+
+        Args:
+            name: Whose it is, for the log.
+            outbox: Of all.
+        """
+        self._name = name
+        self._outbox = outbox
+        self._changed = threading.Condition()
+        self._waiting: deque[Message] = deque()
+        self._is_listed = False
+        self._closed = False
+        self.dropped = 0
+
+    def put(self, topic: str, payload: str, qos: int = 0, retain: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Hand a message over; from any thread, which waits up to half a second where too many wait.
+
+        Then the oldest is dropped that the broker would not have to confirm.
+        """
+        message = Message(topic, payload, qos, retain)
+        with self._changed:
+            self._outbox.wait_for_room(self._changed, self._waiting, lambda: self._closed)
+            if self._closed:
+                return
+            if len(self._waiting) >= ROOM:
+                self._drop_one()
+            self._waiting.append(message)
+            if self._is_listed:
+                return
+            self._is_listed = True
+        self._outbox.take_up(self)
+
+    def urgent(self, topic: str, payload: str, qos: int = 1, retain: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Hand over what passes all that waits, of whomever: a stop. Never waits."""
+        message = Message(topic, payload, qos, retain)
+        self._outbox.run_first(lambda: self._say(message))
+
+    def run_soon(self, function: Callable[[], object]) -> None:
+        """Run a function in the main loop, unless the box is closed by then."""
+        if not self._closed:
+            self._outbox.run_soon(lambda: None if self._closed else function())
+
+    def close(self) -> None:
+        """Let nothing of it go out any more: its worker was given up."""
+        with self._changed:
+            self._closed = True
+            self._waiting.clear()
+            self._changed.notify_all()
+
+    def hand_over(self, most: int) -> bool:
+        """Say some of it, in the main loop.
+
+        Returns:
+            Whether there is more.
+        """
+        with self._changed:
+            taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), most))]
+            self._is_listed = bool(self._waiting)
+            is_more = self._is_listed
+            self._changed.notify_all()
+        for message in taken:
+            self._say(message)
+        return is_more
+
+    def _say(self, message: Message) -> None:
+        if not self._closed:
+            _try(lambda: self._outbox.say(message))
+
+    def _drop_one(self) -> None:
+        oldest = next((place for place, message in enumerate(self._waiting) if not message.qos), None)
+        if oldest is None:
+            return
+        del self._waiting[oldest]
+        if not self.dropped:
+            _LOGGER.warning("%s says more than can be sent; the oldest is dropped", self._name)
+        self.dropped += 1
+
+
+def _try(function: Callable[[], object]) -> None:
+    try:
+        function()
+    except Exception:
+        _LOGGER.exception("what a worker said could not be passed on")

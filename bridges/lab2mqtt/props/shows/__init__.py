@@ -1,0 +1,1 @@
+"""Shows: timed lists of cues over props and any other device."""

@@ -1,0 +1,105 @@
+"""What Home Assistant shows of one prop, kept in the main loop."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+import logging
+
+from lab2mqtt.props.seen import MOST_KEYS, Seen, kind_of, members
+
+_LOGGER = logging.getLogger(__name__)
+
+LONGEST = 255  # characters of a state in Home Assistant
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """How one prop is.
+
+    Attributes:
+        values: What its telemetry told last, by key.
+        state: Its state.
+        message: Its last status message.
+        problems: Why it does not work.
+    """
+
+    values: Mapping[str, object]
+    state: str | None
+    message: str | None
+    problems: tuple[str, ...]
+
+
+class View:
+    """One prop as it is shown; tells when something changes, and when something new is to be shown."""
+
+    def __init__(
+        self, prop_id: str, seen: Seen, on_change: Callable[[], None], on_news: Callable[[], None]
+    ) -> None:
+        """Show nothing yet.
+
+        Args:
+            prop_id: For the log.
+            seen: What it has said before.
+            on_change: Called when a value has changed.
+            on_news: Called when there is one that was never seen before.
+        """
+        self.seen = seen
+        self._prop_id = prop_id
+        self._on_change = on_change
+        self._on_news = on_news
+        self._values: dict[str, object] = {}
+        self._state: str | None = None
+        self._message: str | None = None
+        self._problem = ""
+        self._told_full = False
+
+    def values(self, told: Mapping[str, object]) -> None:
+        """Take values of the telemetry, by the keys that the worker uses."""
+        news = changed = False
+        for name, value in told.items():
+            for member, one in members(name, value).items():
+                key, is_new = self.seen.value(member, one)
+                news = news or is_new
+                if key:
+                    shown = _shown(one, is_text=self.seen.values[key] == "text")
+                    changed = changed or self._values.get(key, ...) != shown
+                    self._values[key] = shown
+        if self.seen.is_full and not self._told_full:
+            self._told_full = True
+            _LOGGER.warning("%s has more than %d values; the others are not shown", self._prop_id, MOST_KEYS)
+        if news:
+            self._on_news()
+        if changed:
+            self._on_change()
+
+    def state(self, word: str) -> None:
+        """Take the state."""
+        self._state = word[:LONGEST]
+        if self.seen.state(self._state):
+            self._on_news()
+        self._on_change()
+
+    def message(self, text: str) -> None:
+        """Take a status message."""
+        self._message = text[:LONGEST]
+        self._on_change()
+
+    def problem(self, text: str) -> None:
+        """Take why the prop does not work; "" when it does."""
+        if text != self._problem:
+            self._problem = text
+            self._on_change()
+
+    def snapshot(self, problems: tuple[str, ...]) -> Snapshot:
+        """How it is.
+
+        Args:
+            problems: What its host knows.
+        """
+        own = (self._problem,) if self._problem else ()
+        return Snapshot(dict(self._values), self._state, self._message, (*problems, *own))
+
+
+def _shown(value: object, *, is_text: bool) -> object:
+    if value is None or (kind_of(value) != "text" and not is_text):
+        return value
+    return str(value)[:LONGEST]
