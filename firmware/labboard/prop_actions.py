@@ -23,7 +23,7 @@ class PropActions:
     Args:
         tasks: Name → task.
         stop: The board's emergency stop.
-        state: Told when something was done.
+        state: Asked to measure what an action led to.
         clear: Clears what is retained on the command topic.
         warn: Says that something is not done, and why.
         error: Says what failed.
@@ -105,7 +105,6 @@ class PropActions:
                     self._refuse(task.name, self._ended_by)
                 self._handle = None
                 await self._state.measure(task.part)
-                self._state.changed()
 
     async def _do(self, task, doing):
         try:
@@ -138,7 +137,6 @@ class PropActions:
         doing = task.run(**arguments)
         if not hasattr(doing, "send"):
             asyncio.create_task(self._state.measure(task.part))
-            self._state.changed()
         elif len(self._waiting) < _QUEUE:
             self._waiting.append((task, doing))
             self._go.set()

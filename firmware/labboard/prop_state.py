@@ -1,6 +1,6 @@
 """What a prop's board tells of itself in the older dialect: its state in a word, and its telemetry."""
 
-from time import ticks_diff
+from time import ticks_diff, ticks_ms
 
 from micropython import const
 import wire
@@ -41,6 +41,10 @@ class PropState(State):
         """Say it soon."""
         self._news = True
 
+    def look(self):
+        """Read all parts soon: something happened to them."""
+        self._due = [ticks_ms()] * len(self._due)
+
     def payload(self):
         """The state as it goes out."""
         self._said_word = self._word()
@@ -54,7 +58,6 @@ class PropState(State):
             return
         if self._word() != self._said_word:
             self._say.changed("state")
-            self._news = True
         if self._news or ticks_diff(now, self._said_at) >= _EVERY:
             self._news = False
             self._said_at = now

@@ -27,7 +27,7 @@ def make(board, *_):
     board.health = Health(boots.current.last_crash if boots.current else "")
     state = board.state = PropState(say, board.parts, board.word, board.telemetry, board.warn, board.error)
     stop = board.stop = Stop(
-        assembly.stop_topics(told), board.stop_parts, board.end_all, board, say, state.changed
+        assembly.stop_topics(told), board.stop_parts, board.end_all, board, say, state.look
     )
     assembly.recall_latches(stop)
     board.commands = board.execution = PropActions(

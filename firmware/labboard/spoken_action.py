@@ -76,11 +76,11 @@ def _read(value, schema):
     if not isinstance(value, str) or not schema:
         return value
     kind = kinds_of(schema)[0]
-    if kind in ("integer", "number"):
+    for number in (int, float) if kind in ("integer", "number") else ():
         try:
-            return int(value) if kind == "integer" else float(value)
+            return number(value)
         except ValueError:
-            return value
+            pass
     if kind == "boolean" and value.lower() in _TRUE + _FALSE:
         return value.lower() in _TRUE
     return value

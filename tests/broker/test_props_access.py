@@ -12,8 +12,8 @@ from paho.mqtt import client as paho
 from paho.mqtt.reasoncodes import ReasonCode
 import pytest
 from tests.broker.guarded_lab import Guarded
-from tests.broker.observer import Observer
-from tests.broker.program import run
+from tests.broker.observer import Observer, until
+from tests.broker.program import Program, run
 
 from lab2mqtt.hub import mosquitto
 from lab2mqtt.hub.errors import HubError
@@ -150,7 +150,7 @@ class Haunt:
         self.folder = folder
         settings = (
             f"listener {port} {LOOPBACK}\nallow_anonymous false\nset_tcp_nodelay true\n"
-            f"password_file {folder}/passwords\nacl_file {folder}/acl\n"
+            f"password_file {folder}/passwords\nacl_file {folder}/acl\nlog_type all\n"
         )
         self.broker = Guarded(program, port=port, settings=settings)
 
@@ -302,3 +302,86 @@ def test_our_list_has_no_pattern(haunt: Haunt) -> None:
         thief.say(f"halloween/{BOARD}/state", '"said"')
         seen.wait(f"halloween/{BOARD}/state", lambda told: told == "said")
         assert seen.heard(topic) == []
+
+
+# The worker host itself, under its list
+
+WORKER = f"""
+from lab2mqtt.props import BaseWorker
+
+
+class Worker(BaseWorker):
+    boards = ("{BOARD}",)
+
+    async def do_both(self):
+        self.command("{BOARD}", "shake", {{"seconds": 1}})
+        self.telemetry("answered", (await self.call("heartbeat", "ping", arg="4")) or 4)
+"""
+
+
+def test_the_worker_host_lives_wholly_under_its_list(haunt: Haunt, tmp_path: Path) -> None:
+    """Its props, itself, a command and its answer, both ways, and the stop; the broker refuses nothing."""
+    worker = tmp_path / "props" / PROP / "backend" / "worker.py"
+    worker.parent.mkdir(parents=True)
+    worker.write_text(WORKER)
+    environment = {
+        "MQTT_HOST": LOOPBACK,
+        "MQTT_PORT": str(haunt.port),
+        "MQTT_WORKER_USER": HOST,
+        "MQTT_WORKER_PW_FILE": str(haunt.folder / "users" / HOST),
+    }
+    host = Program(
+        ["props", "--root", str(tmp_path / "props"), "--state", str(tmp_path / "state")],
+        tmp_path / "log",
+        environment=environment,
+    )
+    before = len(haunt.broker.log())
+    with haunt.watcher("#") as seen, haunt.login(OPERATOR) as ada:
+        host.start()
+        try:
+            for name in (PROP, "heartbeat", "worker_host"):
+                state = f"lab2mqtt/{name}/state"
+                seen.wait(state, lambda told: told and told["readiness"] == "ready", within=15)
+                seen.wait(f"homeassistant/device/lab2mqtt_{name}/config")
+            seen.wait("halloween/worker_host/uptime")
+            ada.say("halloween/heartbeat/cmd", "ping 3")
+            seen.wait("halloween/heartbeat/telemetry/pong", lambda told: told == 3)
+            ada.say(f"halloween/{PROP}/cmd", "both")
+            seen.wait(f"halloween/{PROP}/telemetry/answered", lambda told: told == 4)
+            seen.wait(f"halloween/{BOARD}/cmd", lambda told: told["action"] == "shake")
+            said = run(
+                *("call", PROP, "both", "--broker", f"mqtt://{OPERATOR}@{LOOPBACK}:{haunt.port}"),
+                environment={"LAB2MQTT_PASSWORD": haunt.password(OPERATOR)},
+            )
+            assert said.code == 0, said.err
+            ada.say(STOP, json.dumps({"engaged": True, "stop_id": "one"}))
+            seen.wait(f"lab2mqtt/{PROP}/event", lambda told: told.get("stop_id") == "one")
+            since = seen.mark()
+            ada.say(STOP, json.dumps({"engaged": False, "stop_id": "one"}))
+            state = f"lab2mqtt/{PROP}/state"
+            seen.wait(state, lambda told: not told["emergency_stop"], since=since)
+        finally:
+            host.terminate()
+        seen.barrier()
+    assert [line for line in haunt.broker.log()[before:].splitlines() if "Denied" in line] == []
+    with haunt.login(OPERATOR) as ada:
+        ada.say(f"lab2mqtt/{PROP}/state", "no operator may say this")
+        until(lambda: "Denied PUBLISH" in haunt.broker.log()[before:], "a refusal is told in the log")
+
+
+def test_what_a_prop_left_behind_is_cleared_by_who_may_speak_there(haunt: Haunt) -> None:
+    """The worker host's user; a broker refuses in silence, so what it keeps is looked at."""
+    topic = "halloween/renamed/availability"
+    with haunt.watcher(topic) as seen:
+        seen.publish(topic, "offline", retain=True)
+        seen.barrier()
+        for user, code, words in ((OPERATOR, 2, "who asks may not speak there"), (HOST, 0, "")):
+            said = run(
+                *("forget", "renamed", "--prefix", "halloween"),
+                *("--broker", f"mqtt://{user}@{LOOPBACK}:{haunt.port}"),
+                environment={"LAB2MQTT_PASSWORD": haunt.password(user)},
+            )
+            assert said.code == code, said.err
+            assert words in said.err
+        seen.barrier()
+    assert seen.heard(topic)[-1].payload == b""

@@ -38,7 +38,7 @@ def test_the_worker_host_speaks_for_the_props_it_will_find(
     worker(root, "fogger", "import nothing_that_is_here")
     worker(root, "jumper", "PROP_ID = 'coffin_jumper'")
     worker(root, "shaker", "PROP_ID: str = 'grave_shaker'")
-    worker(root, "broken", "def (")
+    worker(root, "Broken", "def (")
     worker(root, "made", "PROP_ID = 'ma' + 'de'")
     (root / "no_prop").mkdir()
     found = spoken_for(write(tmp_path, *HOST, "--props", str(root), "--prop-device", "elsewhere"))
@@ -53,7 +53,9 @@ def test_the_worker_host_has_its_client_id_and_its_user(tmp_path: Path) -> None:
     """They are two names."""
     acl = write(tmp_path, "--worker-host", "worker=ghost_host")
     assert "user worker\n" in acl
-    assert "topic readwrite lab2mqtt/bridge/ghost_host/+\n" in acl
+    for topic in ("bridge/ghost_host", "ghost_host"):  # it is a device as well
+        assert f"topic readwrite lab2mqtt/{topic}/+\n" in acl
+    assert "worker_host" not in acl
     assert "topic readwrite lab2mqtt/bridge/worker_host/+\n" in write(tmp_path, *HOST)
 
 
@@ -96,8 +98,8 @@ def test_boards_alone(tmp_path: Path) -> None:
         (("--props", "props"), "Name the worker host's user with --worker-host"),
         (("--prop-device", "fogger"), "Name the worker host's user with --worker-host"),
         ((*HOST, "--props", "/nowhere"), "--props /nowhere: no such folder"),
-        ((*HOST, "--prop-device", "Fogger"), "'Fogger' is not made of a-z"),
-        (("--worker-host", "worker="), "'' is not made of a-z"),
+        ((*HOST, "--prop-device", "__"), "'__' cannot be made an id"),
+        (("--worker-host", "worker="), "'' cannot be made an id"),
         (("--worker-host", "=host"), "worker host: user name ''"),
         ((*HOST, "--prop", "worker"), "user 'worker' would be two: worker host and prop"),
         (("--prop", "a", "--prop", "a"), "user 'a' would be two: prop and prop"),

@@ -44,7 +44,8 @@ The bridge is told nothing of it: it has to find out, as from a real one.
 
 _PROPS = """\
 The environment of the original worker host does as well; options go before it:
-  MQTT_HOST, MQTT_PORT, MQTT_WORKER_USER, MQTT_WORKER_PW, MQTT_CLIENT_ID, WORKER_DEBUG
+  MQTT_HOST, MQTT_PORT, MQTT_WORKER_USER, MQTT_WORKER_PW (or MQTT_WORKER_PW_FILE, a file that holds it),
+  MQTT_CLIENT_ID, WORKER_DEBUG
   WORKER_DISABLE_ALL_BUILTINS=1, WORKER_BUILTINS_ALLOW=a,b, WORKER_BUILTINS_DISABLE=a,b, in this order of
   precedence, and the same three with PROPS.
 """

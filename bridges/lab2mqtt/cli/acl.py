@@ -8,18 +8,17 @@ from pathlib import Path
 import secrets
 import sys
 
-import lab2mqtt
 from lab2mqtt import wire
 from lab2mqtt.cli import EXIT_USAGE
 from lab2mqtt.core.errors import Misconfigured
+from lab2mqtt.props.finding import OURS, there_are
+from lab2mqtt.props.settings import DEFAULT_CLIENT_ID, PropsSettings
 from lab2mqtt.runtime import access
+from lab2mqtt.runtime.address import Broker
+from lab2mqtt.runtime.old_devices import as_id
 from lab2mqtt.runtime.outline import Outline, load_outline
 
-WORKER_HOST = "worker_host"
-
 OWN_LINES = "# Lines of your own go below this one; they are kept."
-
-_BUILTIN = Path(lab2mqtt.__path__[0], "props", "builtin")
 
 _HEADER = "# Written by `lab2mqtt acl`, which writes it anew each time.\n"
 
@@ -85,29 +84,28 @@ def _props(options: argparse.Namespace, bridges: Sequence[Outline]) -> access.Pr
             raise Misconfigured("name the CONFIG of each bridge, --worker-host USER, or --prop NAME")
         return access.Props(None, options.prop, options.prefix) if options.prop else None
     user, equals, told = options.worker_host.partition("=")
-    host_id = told if equals else WORKER_HOST
-    devices = dict.fromkeys((*_devices_of(options.props), *options.prop_device))
-    for name in (host_id, *devices):
-        if not wire.is_device_id(name):
-            raise Misconfigured(f"{name!r} is not made of a-z, 0-9, - and _, at most 64 long")
+    # The host is a device as well, and each prop has the id that the host makes of its name.
+    names = (told if equals else DEFAULT_CLIENT_ID, *_names(options.props), *options.prop_device)
+    devices = dict.fromkeys(map(as_id, names))
+    for name in names:
+        if not wire.is_device_id(as_id(name)):
+            raise Misconfigured(f"{name!r} cannot be made an id: a-z, 0-9, - and _, at most 64 long")
     # As the other bridges of this lab: one base, one hub, one stop.
     like = bridges[0] if bridges else Outline("", "")
-    topics = (like.base, like.discovery, like.stop_topic)
-    host = Outline(host_id, user, tuple(devices), *topics)
+    host = Outline(as_id(names[0]), user, tuple(devices), like.base, like.discovery, like.stop_topic)
     return access.Props(host, options.prop, options.prefix)
 
 
-def _devices_of(root: Path | None) -> list[str]:
-    """The ids of built-in workers, and of those in a folder of props, read without running any of it.
+def _names(root: Path | None) -> list[str]:
+    """The names of built-in workers, and of those in a folder of props, read without running any of it.
 
     Raises:
         Misconfigured: It is no folder.
     """
     if root and not root.is_dir():
         raise Misconfigured(f"--props {root}: no such folder")
-    files = {file.stem: file for file in _BUILTIN.glob("[!_]*.py")}
-    files |= {file.parts[-3]: file for file in (root.glob("*/backend/worker.py") if root else ())}
-    return [_prop_id(file) or name for name, file in sorted(files.items())]
+    found = there_are(PropsSettings(root=root or OURS, broker=Broker()))  # in OURS is no folder of a prop
+    return [_prop_id(one.file) or one.name for one in found]
 
 
 def _prop_id(file: Path) -> str | None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 import concurrent.futures
 import contextlib
+from dataclasses import dataclass
 import json
 from typing import Any
 
@@ -16,7 +17,16 @@ STOP_WITHIN = 1.0  # s in which it shows that it stands
 
 # The first is known to our firmware, the second to the original too; `stop` is to neither.
 _STOPS = ("emergency_stop", "stop_action")
-_GONE, _REFUSED, _BEGUN = "gone", "refused", "begun"
+_GONE, _REFUSED, _FAILED, _BEGUN = "gone", "refused", "failed", "begun"
+
+
+@dataclass(eq=False)
+class _Asked:
+    """A command whose outcome is awaited."""
+
+    action: str
+    outcome: str = ""
+    words: str = ""
 
 
 class Board:
@@ -30,7 +40,6 @@ class Board:
         online: Whether it says so; False until it was heard.
         state: The word that it said last; "" while it is offline.
         values: Its last telemetry; empty while it is offline.
-        refusal: Why it refused something, in its own words; the last.
     """
 
     def __init__(self, worker: BaseWorker, board_id: str, changed: Callable[[], object]) -> None:
@@ -43,14 +52,13 @@ class Board:
         """
         self._worker = worker
         self._changed = changed
-        self._refusals = 0
+        self._asked: set[_Asked] = set()
         self._waiting: list[tuple[Callable[[], object], concurrent.futures.Future[object]]] = []
         self._release_owed = False
         self.board_id = board_id
         self.online = False
         self.state = ""
         self.values: Mapping[str, Any] = {}
-        self.refusal = ""
 
     def listen(self) -> None:
         """Hear it from now on; for the worker's ``start``."""
@@ -58,7 +66,8 @@ class Board:
             ("availability", self._hear_availability),
             ("state", self._hear_state),
             ("telemetry", self._hear_telemetry),
-            ("status/warn", self._hear_refusal),
+            ("status/warn", self._hear_words),
+            ("status/error", self._hear_words),
         ):
             self._worker.listen(self._topic(topic), handler)
 
@@ -97,29 +106,31 @@ class Board:
         Raises:
             Refused: An emergency stop is engaged, or the board refused; in its own words.
             Unreachable: It is offline.
-            Fault: It did not begin.
+            Fault: It failed, in its own words, or did not begin.
         """
         self.check()
-        refused = self._refusals
         outcome = ""
+        asked = _Asked(action)
+        self._asked.add(asked)
 
         def shows() -> str:
             if begun():
                 return _BEGUN
-            if self._refusals > refused:
-                return _REFUSED
-            return "" if self.online else _GONE
+            return asked.outcome if self.online else _GONE
 
         try:
             self.tell(action, **params)
             outcome = str(await self.until(shows, within))
         finally:
+            self._asked.discard(asked)
             if undo and outcome in ("", _GONE):
                 self.tell(undo)
-        if outcome == _REFUSED:
-            raise Refused(f"{self.board_id}: {self.refusal}", wire.NOT_ALLOWED)
         if outcome == _GONE:
             raise Unreachable(f"{self.board_id} went offline at {action}")
+        if outcome == _REFUSED:
+            raise Refused(f"{self.board_id}: {asked.words}", wire.NOT_ALLOWED)
+        if outcome == _FAILED:
+            raise Fault(f"{self.board_id}: {asked.words}")
         if outcome != _BEGUN:
             raise Fault(f"{self.board_id} is online and did not begin with {action} within {within:g} s")
 
@@ -169,7 +180,8 @@ class Board:
         waiting = (test, concurrent.futures.Future[object]())
         self._waiting.append(waiting)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(waiting[1]), within)
+            async with asyncio.timeout(within):  # wait_for of Python 3.11 now and then loses a cancel
+                return await asyncio.wrap_future(waiting[1])
         except TimeoutError:
             return test()
         finally:
@@ -239,10 +251,11 @@ class Board:
         self.values = told
         self._heard()
 
-    def _hear_refusal(self, topic: str, payload: str) -> None:
-        del topic
-        self.refusal = payload
-        self._refusals += 1
+    def _hear_words(self, topic: str, payload: str) -> None:
+        for asked in self._asked:
+            if payload.startswith(f"{asked.action} "):  # the board's words begin with the action
+                asked.words = payload
+                asked.outcome = _REFUSED if topic.endswith("/warn") else _FAILED
         self._heard()
 
     async def _stop_again(self) -> None:

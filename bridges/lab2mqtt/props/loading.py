@@ -182,10 +182,10 @@ def _in_words(error: BaseException, file: Path) -> str:
     """``ValueError: no such pin (worker.py, line 12)``; a SyntaxError says by itself where."""
     if isinstance(error, SyntaxError):
         return _one_line(error)
-    own = [
-        one
-        for one in traceback.extract_tb(error.__traceback__)
-        if Path(one.filename).is_relative_to(file.parent)
-    ]
+    folder = file.parent
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [one for one in frames if Path(one.filename).is_relative_to(folder)]
     where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
-    return _one_line(error) + where
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    beside = bool(name) and ((folder / f"{name}.py").is_file() or (folder / f"{name}").is_dir())
+    return _one_line(error) + where + (f"; what lies beside it: `from . import {name}`" if beside else "")

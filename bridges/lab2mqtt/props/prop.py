@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 import concurrent.futures
 from concurrent.futures import Future
+from functools import partial
 import inspect
 import logging
 import threading
@@ -91,7 +92,7 @@ class Prop:
     async def start(self, within: float = 10.0) -> None:
         """Make the worker and start it, as soon as it is loaded.
 
-        Late, it goes on, and what is made already may be used: some workers do all their work in ``start``.
+        Late, it goes on, and what is made may be used: some workers do all their work in ``start``.
 
         Args:
             within: Seconds to wait.
@@ -106,8 +107,9 @@ class Prop:
     async def do(self, method: str, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
         """Call a handler, in the worker's loop or, where it is plain, in one of its threads.
 
-        Cancelled, it cancels a coroutine. What moves or sets something then holds the caller until it has ended,
-        so that nothing else begins before; cancelled once more it does not.
+        What stops something is done at once, past a loop that is blocked. Cancelled, it cancels a coroutine. What
+        moves or sets something then holds the caller until it has ended, so that nothing else begins before;
+        cancelled once more it does not.
 
         Args:
             method: Of the worker.
@@ -123,10 +125,13 @@ class Prop:
         if self.worker is None or self.phase == "stopped" or (self.phase == "failed" and effect != "stop"):
             raise Unreachable(self._problem or f"the worker of {self.prop_id} is {self.phase}")
         handler = getattr(self.worker, method)
+        call = partial(handler, *args, **kwargs)
+        if effect == "stop":
+            return await _result(self._at_once(handler, call), method)
         hold = effect in ("set", "move")
         if not _is_plain(handler):
-            return await _result(self._thread.submit(_called(handler, *args, **kwargs)), method, hold=hold)
-        result = await _result(self._thread.in_thread(lambda: handler(*args, **kwargs)), method, hold=hold)
+            return await _result(self._thread.submit(_called(call)), method, hold=hold)
+        result = await _result(self._thread.in_thread(call), method, hold=hold)
         if inspect.isawaitable(result):
             result = await _result(self._thread.submit(_awaited(result)), method, hold=hold)
         return result
@@ -134,35 +139,25 @@ class Prop:
     def emergency_stop(self) -> None:
         """Bring everything that it moves to rest; from any thread, which waits for it.
 
-        In the worker's loop if that turns, else past it.
-
         Raises:
             LabError: There is no instance yet that could.
             TimeoutError: It is not done yet.
             Exception: What ``on_emergency_stop`` raises.
         """
-        worker = self.worker
-        if worker is None:
+        if self.worker is None:
             if self._loaded and self._starting and not self._starting.done():
                 raise LabError(f"{self.prop_id} is being made, and cannot be stopped before")
             return  # nothing of it has run but its import
-        until = time.monotonic() + STOP_WITHIN
         if not self._attempts.acquire(blocking=False):
             raise TimeoutError(f"{ATTEMPTS} calls of on_emergency_stop hang")
-        handler = worker.on_emergency_stop
-        if not _is_plain(handler):
-            work = self._thread.submit(_called(handler))
-            concurrent.futures.wait([work], BEGIN_WITHIN)
-            if not work.withdraw():
-                work.add_done_callback(lambda _: self._attempts.release())
-                self._see_stopped(work, until)
-                return
-        past: Future[object] = Future()
-        past.add_done_callback(lambda _: self._attempts.release())
-        threading.Thread(
-            target=_do_past, args=(past, handler), name=f"prop {self.prop_id} stop", daemon=True
-        ).start()
-        self._see_stopped(past, until)
+        handler = self.worker.on_emergency_stop
+        work = self._at_once(handler, handler)
+        work.add_done_callback(lambda _: self._attempts.release())
+        concurrent.futures.wait([work], STOP_WITHIN)
+        if not work.done():
+            place, _ = _place(self._thread.where())
+            raise TimeoutError(f"on_emergency_stop has not returned after {STOP_WITHIN:g} s{place}")
+        _outcome(work, "on_emergency_stop")
 
     async def stop(self, within: float = 3.0) -> bool:
         """Stop the worker, wait for what it cancels, and end its thread. May be called again.
@@ -199,6 +194,7 @@ class Prop:
         try:
             self._thread.start()
             loaded = await _result(self._thread.submit(_called(load, self._found)), "its import")
+            actions = actions_of(loaded.worker)
         except LoadError as error:
             self._fail(f"cannot be loaded: {error}")
         except Exception as error:  # noqa: BLE001 - no thread, no file left: the others run on
@@ -208,7 +204,7 @@ class Prop:
                 self._fail(f"was loaded too late to be {loaded.prop_id} and not {self.prop_id}")
                 return
             self._loaded = loaded
-            self.prop_id, self.actions = loaded.prop_id, actions_of(loaded.worker)
+            self.prop_id, self.actions = loaded.prop_id, actions
             self.warnings, self._problem = loaded.warnings, ""
 
     async def _start(self) -> None:
@@ -216,9 +212,9 @@ class Prop:
             await asyncio.wait([self._loading])
         if self._loaded is None:
             return
-        work = self._thread.submit(self._make(self._loaded, self._ties(self)))
         try:
-            await _result(work, "start")
+            making = self._make(self._loaded, self._ties(self))
+            await _result(self._thread.submit(making), "start")
         except Exception as error:  # noqa: BLE001 - it is reported, and the others run on
             self._fail(f"start failed: {_in_words(error)}", error)
             if self.worker:  # what it spawned before
@@ -271,12 +267,28 @@ class Prop:
             self.worker.status("error", f"{what}: {_in_words(error)}")
             _LOGGER.error("%s: %s failed", self.prop_id, what, exc_info=error)
 
-    def _see_stopped(self, work: Future[object], until: float) -> None:
-        concurrent.futures.wait([work], max(0.0, until - time.monotonic()))
-        if not work.done():
-            place, _ = _place(self._thread.where())
-            raise TimeoutError(f"on_emergency_stop has not returned after {STOP_WITHIN:g} s{place}")
-        _outcome(work, "on_emergency_stop")
+    def _at_once(self, handler: Callable[..., object], call: Callable[[], object]) -> Future[object]:
+        """Do what stops, in the worker's loop if that turns, else past it; whatever else of it hangs."""
+        done: Future[object] = Future()
+        done.set_running_or_notify_cancel()  # what stops is not cancelled
+
+        def work() -> None:
+            try:
+                done.set_result(self._in_loop_or_here(handler, call))
+            except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+                done.set_exception(error)
+
+        threading.Thread(target=work, name=f"prop {self.prop_id} stop", daemon=True).start()
+        return done
+
+    def _in_loop_or_here(self, handler: Callable[..., object], call: Callable[[], object]) -> object:
+        if not _is_plain(handler):
+            work = self._thread.submit(_called(call))
+            concurrent.futures.wait([work], BEGIN_WITHIN)
+            if not work.withdraw():
+                return work.result()
+        result = call()
+        return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
 
 
 async def _result(work: Future[T], what: str, *, hold: bool = False) -> T:
@@ -308,18 +320,6 @@ async def _called(function: Callable[..., Any], *args: object, **kwargs: object)
 
 async def _awaited(work: Awaitable[T]) -> T:
     return await work
-
-
-def _do_past(work: Future[object], handler: Callable[[], object]) -> None:
-    """Do something in this thread, where no loop turns."""
-    try:
-        done = handler()
-        if inspect.isawaitable(done):
-            asyncio.run(_awaited(done))
-    except BaseException as error:  # noqa: BLE001 - handed to whoever waits
-        work.set_exception(error)
-    else:
-        work.set_result(None)
 
 
 def _is_plain(handler: Callable[..., object]) -> bool:

@@ -8,13 +8,13 @@ from typing import Protocol
 from lab2mqtt import wire
 from lab2mqtt.core.description import Instance, bind
 from lab2mqtt.props.actions import Action
+from lab2mqtt.props.base import OFFLINE, ONLINE, STARTED, STOPPED
 from lab2mqtt.props.declaration import COMMAND, declare
 from lab2mqtt.props.driver import PropDriver
 from lab2mqtt.props.finding import Found
 from lab2mqtt.props.outbox import Outbox
 from lab2mqtt.props.prop import Prop
 from lab2mqtt.props.seen import Record
-from lab2mqtt.props.ties import Ties
 from lab2mqtt.props.view import View
 from lab2mqtt.props.way_out import House, WayOut
 from lab2mqtt.runtime.config import DeviceConfig
@@ -72,9 +72,9 @@ class Resident:
         self._home = home
         self._outbox = outbox
         self._record = record
-        self._prop = Prop(found, self._ties)
+        self._prop = Prop(found, lambda _: self._way)
         self._view: View
-        self._way: WayOut | None = None
+        self._way: WayOut
         self._driver: PropDriver
         self._news: asyncio.TimerHandle | None = None
         self._changing: asyncio.TimerHandle | None = None
@@ -123,7 +123,7 @@ class Resident:
     @property
     def dropped(self) -> int:
         """Messages of it that nobody heard, because it said too many."""
-        return self._way.box.dropped if self._way else 0
+        return self._way.box.dropped
 
     @property
     def config(self) -> DeviceConfig:
@@ -141,17 +141,34 @@ class Resident:
         """Load its file, in its own thread; what goes wrong is one of its problems."""
         await self._prop.load()
         self._view = View(self.prop_id, self._record.of(self.prop_id), self._values_changed, self._has_news)
+        self._way = WayOut(self._home, self._prop, self._outbox, self._view)
         self._driver = PropDriver(self._prop, self._view, lambda: self._home.restart(self.prop_id))
 
     async def start(self) -> None:
         """Start its worker."""
+        for text in self._prop.warnings:
+            self.say("warn", text)
         await self._prop.start()
+        if self.runs and self._way.available != ONLINE:  # a start of its own, that does not call ours
+            self._available(ONLINE, STARTED)
         self._declare_anew()  # entities may be the instance's own
         self.look()
 
     async def stop(self, within: float) -> None:
         """End its worker; seconds that it has for that."""
-        await self._prop.stop(within)
+        ended = await self._prop.stop(within)
+        if self._way.available != OFFLINE:
+            self._available(OFFLINE, STOPPED)
+        if not ended:
+            await self._outbox.drained()
+            self._way.box.close()
+
+    def _available(self, word: str, state: str) -> None:
+        front = f"{self._home.prefix}/{self.prop_id}"
+        for topic in ("availability", "status/availability"):
+            self._way.publish(f"{front}/{topic}", word, qos=1, retain=True)
+        self._way.publish(f"{front}/state", state, qos=1, retain=True)
+        self._view.state(state)
 
     async def reload(self, within: float) -> bool:
         """Put a worker of the changed file in the place of the present one, which goes on if that is bad.
@@ -159,7 +176,7 @@ class Resident:
         Args:
             within: Seconds that the present one has to end.
         """
-        after = Prop(self.found, self._ties)
+        after = Prop(self.found, lambda _: self._way)
         await after.load()
         if after.phase == "failed":
             self.say("error", f"the changed file is not run: {'; '.join(after.problems)}")
@@ -169,10 +186,12 @@ class Resident:
             self.say("error", f"the changed file has another id, {after.prop_id}: restart the host")
             await after.stop(within)
             return False
-        await self._prop.stop(within)
+        await self.stop(within)
+        await self._outbox.drained()
         self._home.unhear(self.handlers)
         self.handlers.clear()
         self._prop = self._driver.prop = after
+        self._way = WayOut(self._home, after, self._outbox, self._view)
         self._view.problem("")
         self._config = None
         return True
@@ -199,9 +218,8 @@ class Resident:
 
     def say(self, key: str, text: str) -> None:
         """Say a status message."""
-        if self._way:
-            self._way.publish(f"{self._home.prefix}/{self.prop_id}/status/{key}", text, qos=1)
-            self._way.message(key, text)
+        self._way.publish(f"{self._home.prefix}/{self.prop_id}/status/{key}", text, qos=1)
+        self._way.message(key, text)
         _LOGGER.log(logging.ERROR if key == "error" else logging.WARNING, "%s: %s", self.prop_id, text)
 
     def receive(self, payload: bytes) -> bool:
@@ -233,11 +251,3 @@ class Resident:
         self._changing = None
         self._changed_at = asyncio.get_running_loop().time()
         self._home.values_changed(self.device_id)
-
-    def _ties(self, prop: Prop) -> Ties:
-        def hear(topic: str, payload: str) -> object:
-            return prop.worker.on_message(topic, payload) if prop.worker else None
-
-        way = WayOut(self._home, prop.prop_id, prop.loop, self._outbox, self._view, hear)
-        self._way = way
-        return way

@@ -164,13 +164,35 @@ def _broker(options: argparse.Namespace, told: Mapping[str, str]) -> Broker:
         broker = where.broker(options.broker, told, _original_address(told))
         user = told.get("MQTT_WORKER_USER")
         if broker.username in (None, user or DEFAULT_USER):
-            password = told.get("MQTT_WORKER_PW")
+            password = _password(told)
             name = broker.username or user or (DEFAULT_USER if password else None)
             own = broker.password or password or (told.get("LAB2MQTT_PASSWORD") if name else None)
             broker = replace(broker, username=name, password=own)
         return where.with_files(broker, ca=options.ca, cert=options.cert, key=options.key)
     except ValueError as error:
         raise Misconfigured(str(error)) from None
+
+
+def _password(told: Mapping[str, str]) -> str | None:
+    """The password, as MQTT_WORKER_PW or in the file that MQTT_WORKER_PW_FILE names, as containers have it.
+
+    Raises:
+        Misconfigured: Both are told, or the file does not hold one.
+    """
+    name = told.get("MQTT_WORKER_PW_FILE")
+    if name is None:
+        return told.get("MQTT_WORKER_PW")
+    if "MQTT_WORKER_PW" in told:
+        raise Misconfigured("MQTT_WORKER_PW and MQTT_WORKER_PW_FILE are both set; which of them is meant?")
+    try:
+        password = Path(name.strip()).read_text(encoding="utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise Misconfigured(f"MQTT_WORKER_PW_FILE {name!r} is not UTF-8 text") from None
+    except OSError as error:
+        raise Misconfigured(f"MQTT_WORKER_PW_FILE {name!r}: {error.strerror}") from None
+    if not password or "\n" in password:
+        raise Misconfigured(f"MQTT_WORKER_PW_FILE {name!r} does not hold one line, the password")
+    return password
 
 
 def _original_address(told: Mapping[str, str]) -> str | None:

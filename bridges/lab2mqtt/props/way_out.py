@@ -10,6 +10,7 @@ from typing import Protocol
 
 from lab2mqtt.props.actions import effect_of
 from lab2mqtt.props.outbox import Box, Outbox
+from lab2mqtt.props.prop import Prop
 from lab2mqtt.props.ties import Handler
 from lab2mqtt.props.view import View
 from lab2mqtt.runtime.mqtt import Message
@@ -39,40 +40,40 @@ class House(Protocol):
 
 
 class WayOut:
-    """The ``Ties`` of one worker."""
+    """The ``Ties`` of one worker.
 
-    def __init__(
-        self,
-        house: House,
-        prop_id: str,
-        loop: asyncio.AbstractEventLoop,
-        outbox: Outbox,
-        view: View,
-        on_message: Handler,
-    ) -> None:
-        """Tie one worker to its host; called in the main loop.
+    Attributes:
+        box: Its messages.
+        available: What it said of its availability last.
+    """
+
+    def __init__(self, house: House, prop: Prop, outbox: Outbox, view: View) -> None:
+        """Tie one worker to its host; called in the main loop, when its file has been loaded.
 
         Args:
             house: The host.
-            prop_id: Whose ties these are.
-            loop: The worker's own.
+            prop: The worker.
             outbox: Takes messages from all workers.
             view: What is shown of this one.
-            on_message: Takes what has no handler of its own.
         """
         self.prefix = house.prefix
         self.root = house.root
-        self.loop = loop
         self._house = house
-        self._prop_id = prop_id
+        self._prop = prop
+        self._prop_id = prop_id = prop.prop_id
         self.box: Box = outbox.box(prop_id)
         self._view = view
-        self._on_message = on_message
+        self.available = ""
         self._main = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._values: dict[str, object] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting = 0  # messages that the worker's loop has not taken
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The worker's own event loop."""
+        return self._prop.loop
 
     @property
     def stopped(self) -> str:
@@ -81,6 +82,8 @@ class WayOut:
 
     def publish(self, topic: str, payload: str, *, qos: int = 0, retain: bool = False) -> None:
         """Publish."""
+        if retain and topic == f"{self.prefix}/{self._prop_id}/availability":
+            self.available = payload
         self.box.put(topic, payload, qos, retain=retain)
 
     def subscribe(self, topic: str, handler: Handler | None = None) -> None:
@@ -91,7 +94,9 @@ class WayOut:
                 return
             self._waiting += 1
             text = message.payload.decode(errors="replace")
-            self.loop.call_soon_threadsafe(self._deliver, handler or self._on_message, message.topic, text)
+            self.loop.call_soon_threadsafe(
+                self._deliver, handler or self._prop.on_message, message.topic, text
+            )
 
         self.box.run_soon(lambda: self._house.hear(self._prop_id, topic, hear))
 

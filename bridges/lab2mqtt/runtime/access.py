@@ -247,7 +247,7 @@ def _check_speakers(bridges: Iterable[Outline], boards: Iterable[str], bases: It
 
 def _check_props(props: Props) -> None:
     """Refuse a board that would speak on topics of the worker host."""
-    taken = (*_NO_PROPS, *((props.host.bridge, *props.host.devices) if props.host else ()))
+    taken = (*_NO_PROPS, *(props.host.devices if props.host else ()))
     for board in props.boards:
         if board in taken:
             raise Misconfigured(

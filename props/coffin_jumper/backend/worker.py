@@ -15,7 +15,7 @@ NOT_ALLOWED = "not_allowed"
 TELEMETRY_WITHIN = 6.0  # s; the original tells its values every 5 s
 LATCHED_WITHIN = 0.4  # s in which our firmware is `stopped`; after that it must be the original
 BLOCKED_WITHIN = 0.6  # s for the original
-STATES = {"idle": "armed", "playing": "action", "booting": "offline"}  # board's words → ours
+STATES = {"idle": "armed", "playing": "action", "booting": "lockout"}  # board's words → ours
 
 
 class Worker(BaseWorker):
@@ -155,6 +155,8 @@ class Worker(BaseWorker):
         self.board.check()
         if self._state == "blocked":
             raise Refused("blocked; `unblock` it first", NOT_ALLOWED)
+        if self.board.state == "booting":
+            raise Refused("booting; wait until its motion sensor is warm", NOT_ALLOWED)
         if self._state == "lockout":
             raise Refused(
                 f"locked out after its last action, for {self._lockout.left:.1f} s more", NOT_ALLOWED
@@ -195,10 +197,10 @@ class Worker(BaseWorker):
     def _tell(self) -> None:
         told = self.board.values
         for key, theirs in (("triggers", "triggers"), ("volume", "vol"), ("rssi", "rssi")):
-            if theirs in told:
+            if told.get(theirs) is not None:
                 self.telemetry(key, told[theirs])
         for key, theirs in (("motion", "pir"), ("solenoid", "solenoid_power")):
-            if theirs in told:
+            if told.get(theirs) is not None:
                 self.telemetry(key, bool(told[theirs]))
         if not told.get("solenoid_power"):
             self._solenoid.off()

@@ -83,7 +83,7 @@ class Worker(BaseWorker):
             if not await self.board.until(lambda: not self._is_fogging(), seconds + LATE):
                 raise Fault(f"{self.board.board_id} fogs for longer than {seconds + LATE:g} s: told to stop")
         finally:
-            if self._is_fogging():  # it was cancelled, or goes on for too long
+            if self._is_fogging():  # it was cancelled, or goes on for too long; the heater goes off too
                 self.board.tell("stop_action")
         if not self.board.online or self.board.state == "stopped":
             raise Fault(f"the fog ended early: {self.board.board_id} is {self.board.state or 'offline'}")
@@ -92,11 +92,7 @@ class Worker(BaseWorker):
     async def do_off(self) -> None:
         """Switch heater and fog off."""
         self._warm_until = None
-        await self.board.stop(lambda: not self._heats() and not self._is_fogging(), "stop_action", "heat_off")
-
-    async def do_stop_action(self) -> None:
-        """End the fog; the heater stays as it is."""
-        await self.board.stop(lambda: not self._is_fogging(), "stop_action")
+        await self.board.stop(lambda: not self._heats() and not self._is_fogging(), "stop_action")
 
     async def do_reset(self) -> None:
         """Release the board's own emergency stop. Moves and heats nothing."""
@@ -129,7 +125,7 @@ class Worker(BaseWorker):
         if self._told is not board.values:
             self._told = board.values
             for key in ("heater", "warm", "fog", "rssi"):
-                if key in board.values:
+                if board.values.get(key) is not None:
                     self.telemetry(key, board.values[key])
             self.telemetry("duty_left", round(self.duty.left(now), 1))
         word = self._word()
@@ -148,9 +144,9 @@ class Worker(BaseWorker):
             return "stopped"
         if self._is_fogging():
             return "fogging"
-        if board.state == "cold" or not self._heats():
+        if not self._heats():
             return "off"
-        if board.state != "ready" and not board.values.get("warm"):
+        if not board.values.get("warm"):
             return "warming"
         return "resting" if self.duty.wait(time.monotonic(), SHORTEST) > 0 else "ready"
 
@@ -164,7 +160,7 @@ class Worker(BaseWorker):
             if self.stopped or not self._heats():
                 continue
             in_vain = self._state == "warming" and now - self._heats_since > self.warm_up_time_out
-            if in_vain:
+            if in_vain and not self._trouble:
                 self._trouble = f"not warm after {self.warm_up_time_out:g} s; see heater and thermostat"
                 self.status("error", self._trouble)
             if in_vain or self._warm_until is None or now > self._warm_until:

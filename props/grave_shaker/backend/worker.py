@@ -55,11 +55,11 @@ class Worker(BaseWorker):
             raise Refused("shakes already", NOT_ALLOWED)
         if (wait := self._rests_until - time.monotonic()) > 0:
             raise Refused(f"rests for {wait:.1f} s more", NOT_ALLOWED)
+        await self.board.ask(
+            "shake", self._is_shaking, undo="stop_action", seconds=seconds, intensity=intensity
+        )
         began = time.monotonic()
         try:
-            await self.board.ask(
-                "shake", self._is_shaking, undo="stop_action", seconds=seconds, intensity=intensity
-            )
             if not await self.board.until(lambda: not self._is_shaking(), seconds + LATE):
                 raise Fault(
                     f"{self.board.board_id} shakes for longer than {seconds + LATE:g} s: told to stop"
@@ -97,7 +97,7 @@ class Worker(BaseWorker):
         if board.values is not self._told:
             self._told = board.values
             for key in ("shaking", "intensity", "shakes", "rssi"):
-                if key in board.values:
+                if board.values.get(key) is not None:
                     self.telemetry(key, board.values[key])
         word = STATES.get(board.state, board.state) if board.online else "offline"
         if word and word != self._state:

@@ -77,7 +77,8 @@ class Worker(BaseWorker):
             raise Refused("disarmed; `arm` first", NOT_ALLOWED)
         if (left := self._locked_until - time.monotonic()) > 0:
             raise Refused(f"locked out after its last fire, for {left:.1f} s more", NOT_ALLOWED)
-        if silent := await self._fire("fire", "follow"):
+        self._lock()
+        if silent := await self._all_of("fire", "follow"):
             raise Fault(f"fired, but {_listed(silent)}")
         return {"fires": self._fires}
 
@@ -91,12 +92,12 @@ class Worker(BaseWorker):
         """Stay disarmed: nothing follows by itself."""
         self._show()
 
-    async def _fire(self, *lists: str) -> dict[str, str]:
+    def _lock(self) -> None:
+        """Count a fire, and let no other begin for a while."""
         self._locked_until = time.monotonic() + self.lockout
         self._fires += 1
         self.telemetry("fires", self._fires)
         self.spawn(self._end_lockout())
-        return await self._all_of(*lists)
 
     async def _end_lockout(self) -> None:
         await asyncio.sleep(max(0.0, self._locked_until - time.monotonic()))
@@ -150,7 +151,8 @@ class Worker(BaseWorker):
         jumps = payload == "action" and self._coffin != "action"
         self._coffin = payload
         if jumps and self._armed and not self.stopped and time.monotonic() >= self._locked_until:
-            self.spawn(self._fire("follow"))
+            self._lock()
+            self.spawn(self._all_of("follow"))
 
     def _show(self) -> None:
         word = "disarmed"

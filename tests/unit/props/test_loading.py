@@ -265,6 +265,7 @@ def test_a_folder_whose_name_is_no_id_needs_one(prop: Prop) -> None:
         ("class Odd(Exception):\n  def __str__(self): return 1/0\nraise Odd", "Odd (worker.py, line 3)"),
         ("from .gone import x", "No module named 'props.witch.backend.gone' (worker.py, line 1)"),
         ("from .bad import x", "ZeroDivisionError: division by zero (bad.py, line 2)"),
+        ("import bad", "No module named 'bad' (worker.py, line 1); what lies beside it: `from . import bad`"),
         ("x = '\0'", "null bytes"),
         ("# -*- coding: nothing -*-", "SyntaxError: "),
         ("x = 1", "worker.py has no class Worker"),

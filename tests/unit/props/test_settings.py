@@ -46,6 +46,23 @@ def test_a_user_without_a_password_is_not_sent_unless_he_was_named(told: Told) -
     assert (only_password.username, only_password.password) == ("worker", "boo")
 
 
+def test_a_password_may_stand_in_a_file(told: Told, tmp_path: Path) -> None:
+    """As the secrets of containers do; what is wrong with it is told, and nothing of what stands there."""
+    file = tmp_path / "password"
+    file.write_text("boo\n")
+    found = told(MQTT_WORKER_PW_FILE=str(file)).broker
+    assert (found.username, found.password) == ("worker", "boo")
+    with pytest.raises(Misconfigured, match="both set"):
+        told(MQTT_WORKER_PW_FILE=str(file), MQTT_WORKER_PW="boo")
+    for text, words in ((b"", "one line"), (b"boo\nboo\n", "one line"), (b"\xff", "UTF-8")):
+        file.write_bytes(text)
+        with pytest.raises(Misconfigured, match=words) as error:
+            told(MQTT_WORKER_PW_FILE=str(file))
+        assert "boo" not in str(error.value)
+    with pytest.raises(Misconfigured, match="MQTT_WORKER_PW_FILE 'nowhere': No such file"):
+        told(MQTT_WORKER_PW_FILE="nowhere")
+
+
 def test_the_environment_of_the_original_does(told: Told) -> None:
     """A compose file that people have works as it is."""
     found = told(

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 
 from lab2mqtt.core.errors import Misconfigured, Refused
+from lab2mqtt.core.parameters import Schema
+from lab2mqtt.props.actions import actions_of
+from lab2mqtt.props.finding import Found
+from lab2mqtt.props.loading import load
 from lab2mqtt.props.shows.cues import Show, read_show, seconds_of
 from lab2mqtt.props.shows.folder import load_shows
 from lab2mqtt.runtime.yaml_file import YamlFile
@@ -24,6 +28,8 @@ cues:
 length: 1:30
 loop: 3
 """
+CUE_KEYS = ("at", "target", "action", "args", "name", "wait", "on_failure", "via", "within")
+PROPS = Path(__file__).parents[3] / "props"
 
 
 @pytest.fixture
@@ -170,8 +176,7 @@ colour: green
         "5: cue 3: via 'mqtt' is not one of call, cmd",
         "6: cue 4: 'fog' is no cue: it has at, target and action",
         "7: cue 5: action is missing: a text of 1 to 64 characters that matches [^\\s+#]+",
-        "9: cue 5 has no 'acton' (did you mean 'action'?): it takes at, target, action, args, name, wait, "
-        "on_failure, via, within",
+        "9: cue 5 has no 'acton' (did you mean 'action'?): it takes " + ", ".join(CUE_KEYS),
         "10: cue 5: wait 3 is not true or false",
         "11: cue 5: on_failure 'ignore' is not one of stop, continue",
         "12: cue 5: within 0 is out of range: a number, 0.1 to 86400 s",
@@ -217,8 +222,10 @@ def test_a_show_that_is_wrong(read: Reading, text: str, told: str) -> None:
         ),
         (
             "at: 0, target: fogger, action: off",
-            "action false is not a text of 1 to 64 characters that matches [^\\s+#]+; "
-            "YAML takes on, off, yes and no for true and false: put it in quotes",
+            (
+                "action false is not a text of 1 to 64 characters that matches [^\\s+#]+; "
+                "YAML takes on, off, yes and no for true and false: put it in quotes"
+            ),
         ),
         (
             "at: 0, target: fogger, action: fog, args: 5",
@@ -323,3 +330,13 @@ def test_the_only_show_needs_no_name(tmp_path: Path) -> None:
         load_shows(tmp_path, (), "show").get("")
     (tmp_path / "only.yaml").write_text("cues: [{at: 0, target: a, action: b}]", encoding="utf-8")
     assert load_shows(tmp_path, ["only.yaml"], "show").get("").name == "only"
+
+
+def test_the_example_fits_the_example_props() -> None:
+    """Each cue calls an action that its prop has, with arguments that it takes."""
+    shows = load_shows(PROPS, (), "show")
+    assert not shows.wrong
+    for cue in shows.get("graveyard").cues:
+        file = PROPS / cue.target / "backend" / "worker.py"
+        action = actions_of(load(Found(cue.target, file, "prop")).worker)[cue.action]
+        assert Schema(action.parameters, action.word).check(cue.args or {}) == (cue.args or {})

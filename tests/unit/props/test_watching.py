@@ -46,14 +46,16 @@ class Heard:
         return told
 
 
-Watched = Callable[..., "contextlib.AbstractAsyncContextManager[Heard]"]
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watching looks often."""
+    monkeypatch.setattr(watching, "POLL", 0.05)
+    monkeypatch.setattr(watching, "QUIET", 0.05)
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PropsSettings:
-    """Two props and nothing else; the watching looks often."""
-    monkeypatch.setattr(watching, "POLL", 0.05)
-    monkeypatch.setattr(watching, "QUIET", 0.05)
+def settings(tmp_path: Path) -> PropsSettings:
+    """Two props and nothing else."""
     for name in ("fogger", "witch"):
         write(tmp_path / "props" / name / "backend" / "worker.py", "x = 1\n")
     return PropsSettings(tmp_path / "props", Broker(), builtins=Selection(disable_all=True))
@@ -141,18 +143,24 @@ async def test_a_file_that_is_away_for_a_moment_is_a_change_and_not_gone(
         assert await heard.next() == [("change", "witch")]
 
 
-async def test_a_change_is_told_when_it_has_been_quiet(settings: PropsSettings) -> None:
-    """A file that is written in many pieces is told once, with the last."""
+async def test_a_change_is_told_when_it_has_been_quiet(
+    settings: PropsSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is another each time it is looked at is told once, with the last."""
     file = settings.root / "witch" / "backend" / "worker.py"
+    there_are, sizes = watching.there_are, [*range(20)]
+
+    def look(asked: PropsSettings) -> list[Found]:
+        if sizes:
+            write(file, "#" * sizes.pop())
+        return there_are(asked)
+
+    monkeypatch.setattr(watching, "there_are", look)
     async with watched(settings) as heard:
-        for size in range(2, 20):
-            write(file, "#" * size)
-            await asyncio.sleep(watching.QUIET / 5)
-        told = await heard.next()
+        assert await heard.next() == [("change", "witch")]
+        assert not sizes
         write(settings.root / "fogger" / "backend" / "worker.py", "x = 22\n")
-        while ("change", "fogger") not in told:
-            told += await heard.next()
-    assert told == [("change", "witch"), ("change", "fogger")]
+        assert await heard.next() == [("change", "fogger")]
 
 
 async def test_folders_come_and_go(settings: PropsSettings) -> None:
@@ -188,7 +196,6 @@ async def test_what_is_not_selected_is_not_watched(settings: PropsSettings) -> N
     chosen = replace(settings, props=Selection(disable=("witch",)))
     async with watched(chosen) as heard:
         write(settings.root / "witch" / "backend" / "worker.py", "x = 22\n")
-        await asyncio.sleep(5 * watching.POLL)
         write(settings.root / "fogger" / "backend" / "worker.py", "x = 22\n")
         assert await heard.next() == [("change", "fogger")]
 

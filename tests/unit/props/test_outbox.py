@@ -1,0 +1,248 @@
+"""What workers say reaches the main loop, fairly, and no faster than that takes it."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+from tests.unit.props.prop_bench import Said, longest_wait
+
+from lab2mqtt.props.outbox import AT_ONCE, PATIENCE, ROOM, Box, Outbox
+
+
+@pytest.fixture
+async def said() -> Said:
+    """What was said."""
+    return Said()
+
+
+@pytest.fixture
+async def outbox(said: Said) -> Outbox:
+    """One that says it there."""
+    return Outbox(asyncio.get_running_loop(), said)
+
+
+class Flood:
+    """A thread that says all that it can."""
+
+    def __init__(self, box: Box, qos: int = 0) -> None:
+        self.count = 0
+        self._box = box
+        self._qos = qos
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Flood":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            self._box.put("flood", str(self.count), self._qos)
+            self.count += 1
+
+
+async def test_messages_come_in_order_and_as_they_are(outbox: Outbox, said: Said) -> None:
+    box = outbox.box("fogger")
+    main = threading.get_ident()
+
+    def put() -> None:
+        for number in range(100):
+            box.put("halloween/fogger/state", str(number), 1, retain=True)
+
+    await asyncio.to_thread(put)
+    await said.until(lambda: len(said.messages) == 100)
+    assert said.messages == [("halloween/fogger/state", str(number), 1, True) for number in range(100)]
+    assert threading.get_ident() == main
+
+
+async def test_each_box_has_its_share_of_a_turn(outbox: Outbox, said: Said) -> None:
+    for name in ("a", "b"):
+        box = outbox.box(name)
+        for number in range(2 * AT_ONCE):
+            box.put(name, str(number))
+    await asyncio.sleep(0)
+    assert [one.topic for one in said.messages] == ["a"] * AT_ONCE + ["b"] * AT_ONCE
+    await outbox.drained()
+    assert len(said.messages) == 4 * AT_ONCE
+
+
+async def test_who_floods_waits_and_nothing_is_lost(outbox: Outbox, said: Said) -> None:
+    box = outbox.box("flooder")
+    with Flood(box) as flood:
+        await asyncio.sleep(0.3)
+    await outbox.drained()
+    assert flood.count > ROOM
+    assert [int(one.payload) for one in said.messages] == list(range(flood.count))
+    assert box.dropped == 0
+
+
+async def test_a_flood_delays_neither_the_main_loop_nor_other_boxes(outbox: Outbox, said: Said) -> None:
+    quiet = outbox.box("quiet")
+    delays: list[float] = []
+
+    def put(until: float) -> None:
+        while time.monotonic() < until:
+            quiet.put("quiet", str(time.monotonic()))
+            time.sleep(0.02)
+
+    def say(payload: str) -> None:
+        delays.append(time.monotonic() - float(payload))
+
+    outbox = Outbox(
+        asyncio.get_running_loop(), lambda one: say(one.payload) if one.topic == "quiet" else said(one)
+    )
+    quiet = outbox.box("quiet")
+    floods = [Flood(outbox.box(f"flooder {number}")) for number in range(3)]
+    with floods[0], floods[1], floods[2]:
+        late = await longest_wait(asyncio.to_thread(put, time.monotonic() + 1.0))
+    await outbox.drained()
+    assert len(delays) > 10
+    assert max(delays) < 0.1
+    assert late < 0.1
+
+
+async def test_where_the_main_loop_takes_nothing_the_oldest_is_dropped(outbox: Outbox, said: Said) -> None:
+    box = outbox.box("flooder")
+    seconds: list[float] = []
+
+    def put() -> None:
+        box.put("state", "armed", 1)
+        for number in range(ROOM):
+            began = time.monotonic()
+            box.put("tick", str(number))
+            seconds.append(time.monotonic() - began)
+
+    thread = threading.Thread(target=put)
+    thread.start()
+    thread.join()  # the main loop does nothing else
+    assert PATIENCE <= seconds[-1] < PATIENCE + 0.2
+    assert sum(seconds[:-1]) < PATIENCE
+    await outbox.drained()
+    assert box.dropped == 1
+    assert said.of("state") == said.of("tick") == []  # topics without a level
+    assert [one.payload for one in said.messages] == ["armed", *(str(number) for number in range(1, ROOM))]
+
+
+async def test_what_the_broker_confirms_is_not_dropped(outbox: Outbox, said: Said) -> None:
+    box = outbox.box("flooder")
+
+    def put() -> None:
+        for number in range(ROOM + 1):
+            box.put("state", str(number), 1)
+
+    thread = threading.Thread(target=put)
+    thread.start()
+    thread.join()
+    await outbox.drained()
+    assert box.dropped == 0
+    assert [one.payload for one in said.messages] == [str(number) for number in range(ROOM + 1)]
+
+
+async def test_the_main_loop_itself_never_waits(outbox: Outbox) -> None:
+    box = outbox.box("own")
+    began = time.monotonic()
+    for number in range(3 * ROOM):
+        box.put("tick", str(number))
+        outbox.run_soon(lambda: None)
+    assert time.monotonic() - began < PATIENCE
+    assert box.dropped == 2 * ROOM
+
+
+async def test_what_is_urgent_passes_all(outbox: Outbox, said: Said) -> None:
+    box = outbox.box("coffin")
+    for number in range(100):
+        box.put("tick", str(number))
+    await asyncio.to_thread(box.urgent, "cmd", "stop")
+    assert said.messages[0] == ("cmd", "stop", 1, False)
+
+
+async def test_an_urgent_one_does_not_wait_although_its_box_is_full(outbox: Outbox) -> None:
+    box = outbox.box("coffin")
+    for number in range(ROOM):
+        box.put("tick", str(number))
+    seconds: list[float] = []
+
+    def urgent() -> None:
+        began = time.monotonic()
+        box.urgent("cmd", "stop")
+        seconds.append(time.monotonic() - began)
+
+    thread = threading.Thread(target=urgent)
+    thread.start()
+    thread.join()
+    assert seconds[0] < 0.1
+
+
+async def test_of_a_closed_box_nothing_goes_out(outbox: Outbox, said: Said) -> None:
+    box = outbox.box("given up")
+    ran: list[str] = []
+    box.put("tick", "0")
+    box.urgent("cmd", "fire")
+    box.run_soon(lambda: ran.append("before"))
+    box.close()
+    box.put("tick", "1")
+    box.urgent("cmd", "fire")
+    box.run_soon(lambda: ran.append("after"))
+    other = outbox.box("other")
+    other.put("tick", "2")
+    await outbox.drained()
+    assert [one.payload for one in said.messages] == ["2"]
+    assert ran == []
+
+
+async def test_who_waits_for_room_is_let_go_when_the_box_is_closed(outbox: Outbox) -> None:
+    box = outbox.box("given up")
+    for number in range(ROOM):
+        box.put("tick", str(number))
+    began = time.monotonic()
+    thread = threading.Thread(target=box.put, args=("tick", "one more"))
+    thread.start()
+    box.close()
+    thread.join()
+    assert time.monotonic() - began < PATIENCE
+
+
+async def test_functions_run_in_the_main_loop_in_order(outbox: Outbox) -> None:
+    ran: list[tuple[int, int]] = []
+
+    def put() -> None:
+        for number in range(50):
+            outbox.run_soon(lambda number=number: ran.append((number, threading.get_ident())))  # type: ignore[misc]
+
+    await asyncio.to_thread(put)
+    await outbox.drained()
+    assert ran == [(number, threading.get_ident()) for number in range(50)]
+
+
+async def test_one_that_fails_holds_up_none(
+    outbox: Outbox, said: Said, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise ValueError("too long a topic")
+
+    outbox.run_soon(fail)
+    outbox.box("fogger").put("tick", "0")
+    await outbox.drained()
+    assert len(said.messages) == 1
+    assert "too long a topic" in caplog.text
+
+
+async def test_drained_does_not_wait_for_one_that_never_falls_silent(outbox: Outbox) -> None:
+    with Flood(outbox.box("flooder")):
+        began = time.monotonic()
+        await outbox.drained(0.2)
+        assert 0.1 < time.monotonic() - began < 0.5
+
+
+def test_what_is_said_after_the_main_loop_has_ended_is_nobodys_trouble() -> None:
+    loop = asyncio.new_event_loop()
+    box = Outbox(loop, lambda _: None).box("given up")
+    loop.close()
+    box.put("tick", "0")
+    box.urgent("cmd", "stop")
+    box.run_soon(lambda: None)
