@@ -39,6 +39,7 @@ class PropsBench:
         if broker.pid is None:
             broker.start()
         self.seen = self.observe()
+        self._stop_id = ""
 
     def worker(self, name: str, body: str, **files: str) -> Path:
         """Write a worker's file, and more beside it; gives its path.
@@ -138,6 +139,11 @@ class PropsBench:
         found: dict[str, Any] = self.last(device, "description")
         return found
 
+    def until_discovered(self, device: str, test: Callable[[Any], bool] = bool, since: int = 0) -> Any:  # noqa: ANN401 - JSON
+        """What Home Assistant is told of a device."""
+        topic = f"{self.name}-hub/device/{self.name}_{device}/config"
+        return self.seen.wait(topic, lambda told: told and test(told), within=WITHIN, since=since).json
+
     def send(self, device: str, task: str, /, parameters: Any = None, **more: Any) -> str:  # noqa: ANN401
         """Send a command of ours; gives its id."""
         request_id: str = more.setdefault("request_id", uuid.uuid4().hex)
@@ -157,7 +163,8 @@ class PropsBench:
 
     def stop_lab(self, *, engaged: bool = True) -> None:
         """Engage the lab's emergency stop, or release it."""
-        told = {"engaged": engaged, "stop_id": uuid.uuid4().hex, "by": "test", "reason": "a test"}
+        self._stop_id = uuid.uuid4().hex if engaged else self._stop_id
+        told = {"engaged": engaged, "stop_id": self._stop_id, "by": "test", "reason": "a test"}
         self.seen.publish(f"{self.name}/emergency_stop", {**told, "timestamp": 0}, retain=True)
 
     def kept(self) -> dict[str, bytes]:

@@ -109,7 +109,6 @@ def test_a_board_does_everything_in_little_memory(bare: Bare, broker: Broker) ->
         seen.wait(bare.topic("description"), bool)
         done("turn", angle=1)
         told = result(send("get_device_status"))["result"]
-        print("FREE", told["free_memory"])
         assert told["free_memory"] > 4096  # room for the largest command
     assert bare.process.poll() is None, bare.said()
     assert "MemoryError" not in bare.said()

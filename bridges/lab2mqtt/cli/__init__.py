@@ -209,6 +209,7 @@ def _add_props(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     props.add_argument("--watch", action="store_true", help="load a worker anew when its files change")
     props.add_argument("--debug", action="store_true", help="log every detail ($WORKER_DEBUG)")
+    props.add_argument("--healthy", action="store_true", help="ask whether such a host runs: 0 yes, else no")
     props.formatter_class = argparse.RawDescriptionHelpFormatter
     props.epilog = _PROPS
 

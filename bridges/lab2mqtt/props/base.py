@@ -95,7 +95,7 @@ class BaseWorker:
         """
         own = next((name for name in (f"do_{word}" for word in STOPS) if hasattr(self, name)), None)
         for board in self.boards:
-            for word in STOPS:
+            for word in self.mqtt.stop_actions:
                 self.command(board, word)
         if own:
             handler = getattr(self, own)

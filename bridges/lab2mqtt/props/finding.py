@@ -12,6 +12,7 @@ from lab2mqtt.props.settings import PropsSettings, Selection
 _LOGGER = logging.getLogger(__name__)
 
 OURS = Path(__file__).with_name("builtin")
+ENDINGS = (".json", ".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,20 @@ class Found:
     Attributes:
         name: The file's name, of a prop its folder's: what the selections mean.
         file: The file, as an absolute path.
-        kind: Whether it is a built-in or a prop.
+        kind: Whether it is a built-in, a prop, or speaks for a board that has no worker.
+        root: The folder of the props, where a built-in has its configuration, ``<name>.yaml``.
     """
 
     name: str
     file: Path
-    kind: Literal["builtin", "prop"]
+    kind: Literal["builtin", "prop", "firmware"]
+    root: Path | None = None
+
+    @property
+    def config_files(self) -> tuple[Path, ...]:
+        """Where its configuration may be; the first that is there counts."""
+        own = [self.root / f"{self.name}{ending}" for ending in ENDINGS] if self.root else []
+        return (*own, *(self.file.with_name(f"config{ending}") for ending in ENDINGS))
 
 
 def find(settings: PropsSettings) -> list[Found]:
@@ -34,8 +43,8 @@ def find(settings: PropsSettings) -> list[Found]:
     for told, folder in (("--root", settings.root), ("--builtins", settings.builtin_folder)):
         if folder and not folder.is_dir():
             _LOGGER.warning("%s %s: there is no such folder", told, folder)
-    builtins, props = _builtins(settings.builtin_folder), _props(settings.root)
-    ours = {one.name for one in _builtins(None)}
+    builtins, props = _builtins(settings), _props(settings.root)
+    ours = {file.stem for file in OURS.glob("*.py")}
     for one in builtins:
         if one.name in ours and one.file.parent != OURS:
             _LOGGER.info("%s takes the place of our own built-in %s", one.file, one.name)
@@ -46,7 +55,7 @@ def find(settings: PropsSettings) -> list[Found]:
 
 def there_are(settings: PropsSettings) -> list[Found]:
     """The same, and nothing is said."""
-    return _selected(settings, _builtins(settings.builtin_folder), _props(settings.root))
+    return _selected(settings, _builtins(settings), _props(settings.root))
 
 
 def _selected(settings: PropsSettings, builtins: Iterable[Found], props: Iterable[Found]) -> list[Found]:
@@ -56,14 +65,14 @@ def _selected(settings: PropsSettings, builtins: Iterable[Found], props: Iterabl
     ]
 
 
-def _builtins(own: Path | None) -> list[Found]:
+def _builtins(settings: PropsSettings) -> list[Found]:
     """Ours, and one's own, which take the place of ours."""
     found: dict[str, Found] = {}
-    for folder in (OURS, own):
+    for folder in (OURS, settings.builtin_folder):
         files = folder.absolute().glob("*.py") if folder else ()
         for file in files:
             if not file.name.startswith(("_", ".")) and file.is_file():
-                found[file.stem] = Found(file.stem, file, "builtin")
+                found[file.stem] = Found(file.stem, file, "builtin", settings.root.absolute())
     return [found[name] for name in sorted(found)]
 
 

@@ -1,7 +1,7 @@
 """The worker host: all props of one process, on a bridge of their own and on their old topics."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 import contextlib
 from functools import partial
 import logging
@@ -12,10 +12,10 @@ from lab2mqtt.core.description import Instance, bind
 from lab2mqtt.core.errors import Fault, Refused
 from lab2mqtt.core.words import near
 from lab2mqtt.props import host_device
-from lab2mqtt.props.base import STOPS
+from lab2mqtt.props.base import RELEASE, STOPS
 from lab2mqtt.props.commands import Commands
 from lab2mqtt.props.finding import Found, find
-from lab2mqtt.props.firmware import Firmware, orders
+from lab2mqtt.props.firmware import WORKER, Firmware, orders
 from lab2mqtt.props.host_device import HostDriver, HostSnapshot
 from lab2mqtt.props.link import PropsLink
 from lab2mqtt.props.outbox import Message as Said, Outbox
@@ -46,6 +46,7 @@ class Host:
 
     Attributes:
         prefix: In front of their topics.
+        stop_actions: Actions by which boards are told to stop.
         root: The folder of the props.
     """
 
@@ -58,6 +59,7 @@ class Host:
         """
         self.prefix = settings.prefix
         self.root = settings.root
+        self.stop_actions: Sequence[str] = (*STOPS, *settings.stop_actions)
         self._settings = settings
         self._clock = clock
         self._began = time.monotonic()
@@ -73,6 +75,7 @@ class Host:
         self._outbox: Outbox
         self._bridge: Bridge
         self._was_stopped = False
+        self._odd: set[str] = set()  # boards of which no device can be made
 
     async def run(self) -> None:
         """Run until cancelled; then end every worker, and say so.
@@ -81,10 +84,13 @@ class Host:
             Misconfigured: Another process runs under this name.
         """
         self._outbox = Outbox(asyncio.get_running_loop(), self._say)
+        watch = Watching(self._settings) if self._settings.watch else None
         await asyncio.gather(*(self._admit(found) for found in find(self._settings)))
+        boards = [name for name in self._record.firmware if name not in self._residents]
+        await asyncio.gather(*(self._admit(Found(name, WORKER, "firmware")) for name in boards))
         self._bridge = Bridge(self._config(), self._clock)
         self._bridge.workers.on_result = lambda _, message: self._commands.result(message)
-        running = [asyncio.create_task(self._bridge.run()), asyncio.create_task(self._serve())]
+        running = [asyncio.create_task(self._bridge.run()), asyncio.create_task(self._serve(watch))]
         try:
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -92,7 +98,7 @@ class Host:
         finally:
             await self._end(running)
 
-    async def _serve(self) -> None:
+    async def _serve(self, watch: Watching | None) -> None:
         """Connect, start the workers, and look after them."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LINK_WITHIN):
@@ -108,10 +114,8 @@ class Host:
                 self._in_background(resident.start())
             _LOGGER.info("%d props under %s/", len(self._residents), self.prefix)
             watching = [self._look_after()]
-            if self._settings.watch:
-                watching.append(
-                    Watching(self._settings).run(self._changed_file, self._new_file, self._gone_file)
-                )
+            if watch:
+                watching.append(watch.run(self._changed_file, self._new_file, self._gone_file))
             async with asyncio.TaskGroup() as group:
                 for work in watching:
                     group.create_task(work)
@@ -138,9 +142,10 @@ class Host:
         uptime = f"{self.prefix}/{self._name}/uptime"
         said = float("-inf")
         while True:
-            for resident in self._residents.values():
+            for resident in list(self._residents.values()):
                 resident.look()
             self._look_at_firmware()
+            await self._look_for_boards()
             now = time.monotonic() - self._began
             if now - said >= UPTIME_EVERY:
                 said = now
@@ -162,7 +167,8 @@ class Host:
             await resident.stop(END_WITHIN)
             return None
         self._residents[resident.prop_id] = resident
-        self._hear_commands(resident)
+        if resident.speaks:
+            self._hear_commands(resident)
         return resident
 
     def _hear_commands(self, resident: Resident) -> None:
@@ -190,8 +196,7 @@ class Host:
                 break
             await asyncio.sleep(IDLE_WITHIN / IDLE_LOOKS)
         if await resident.reload(END_WITHIN):
-            await self._take_in(resident.config)
-            await resident.start()
+            await self._begin(resident)
 
     async def _take_in(self, device: DeviceConfig) -> None:
         """Announce a device anew; without a link, as soon as there is one."""
@@ -215,20 +220,47 @@ class Host:
     async def _new_file(self, found: Found) -> None:
         if resident := await self._admit(found):
             _LOGGER.info("%s is new", resident.prop_id)
-            await self._take_in(resident.config)
-            await resident.start()
+            await self._begin(resident)
 
     async def _gone_file(self, found: Found) -> None:
-        for prop_id, resident in list(self._residents.items()):
+        for resident in list(self._residents.values()):
             if resident.found.file == found.file:
                 _LOGGER.info("%s is no longer there; its prop is ended, and withdrawn", found.file)
-                await resident.stop(END_WITHIN)
-                await self._bridge.let_go(resident.device_id, forget=True)
-                await self._outbox.drained()
-                self._link.unhear({*resident.handlers, self._command_handlers.pop(prop_id)})
-                self._link.forget(f"{self.prefix}/{prop_id}")
-                self._record.forget(prop_id)
-                del self._residents[prop_id]
+                await self._dismiss(resident)
+
+    async def _dismiss(self, resident: Resident) -> None:
+        """End a prop, and clear what is retained of it."""
+        prop_id = resident.prop_id
+        await resident.stop(END_WITHIN)
+        await self._bridge.let_go(resident.device_id, forget=True)
+        await self._outbox.drained()
+        self._link.unhear(resident.handlers)
+        if hear := self._command_handlers.pop(prop_id, None):
+            self._link.unhear({hear})
+        if resident.speaks:
+            self._link.forget(f"{self.prefix}/{prop_id}")
+        self._record.forget(prop_id)
+        del self._residents[prop_id]
+
+    async def _look_for_boards(self) -> None:
+        """Make devices of boards that no worker owns, and of no others."""
+        for name in self._without_worker(self._firmware.settled):
+            if name not in self._residents and name not in self._odd:
+                self._record.of(name).is_firmware = True
+                if resident := await self._admit(Found(name, WORKER, "firmware")):
+                    _LOGGER.info("%s is a board without a worker; it is %s here", name, resident.device_id)
+                    self._record.keep()
+                    self._in_background(self._begin(resident))
+                else:
+                    self._odd.add(name)
+        gone = {*self._firmware.take_cleared(), *self._owned()}
+        for resident in list(self._residents.values()):
+            if not resident.speaks and resident.prop_id in gone:
+                await self._dismiss(resident)
+
+    async def _begin(self, resident: Resident) -> None:
+        await self._take_in(resident.config)
+        await resident.start()
 
     # What residents and workers ask for
 
@@ -314,17 +346,22 @@ class Host:
         return HostSnapshot(
             uptime=int((time.monotonic() - self._began) / UPTIME_EVERY) * int(UPTIME_EVERY),
             workers=sum(one.runs for one in residents),
-            firmware=tuple(self._without_worker()),
+            firmware=tuple(self._without_worker(self._firmware.online)),
             dropped=sum(one.dropped for one in residents),
             problems=tuple(problems),
         )
 
     def _is_ours(self, name: str) -> bool:
-        return name == self._name or name in self._residents
+        resident = self._residents.get(name)
+        return name == self._name or (resident is not None and resident.speaks)
 
-    def _without_worker(self) -> list[str]:
-        owned = {board for one in list(self._residents.values()) for board in one.boards}
-        return [name for name in self._firmware.online if name not in owned]
+    def _owned(self) -> set[str]:
+        """The boards that a worker owns; from any thread."""
+        return {board for one in list(self._residents.values()) for board in one.boards}
+
+    def _without_worker(self, names: list[str]) -> list[str]:
+        owned = self._owned()
+        return [name for name in names if name not in owned]
 
     def _stop_firmware(self) -> None:
         """Tell every board to stop; from any thread.
@@ -334,15 +371,18 @@ class Host:
         """
         if not self._link.up:
             raise Fault("there is no link to the broker by which boards could be told")
-        actions = (*STOPS, *self._settings.stop_actions)
-        for topic, payload in orders(self.prefix, self._without_worker(), actions):
+        boards = [name for name in self._without_worker(self._firmware.online) if name not in self._residents]
+        for topic, payload in orders(self.prefix, boards, self.stop_actions):
             self._outbox.run_first(partial(self._link.publish, topic, payload, qos=1))
 
     def _look_at_firmware(self) -> None:
         """Boards without a worker may move again, once the stop is released."""
         stopped = bool(self._stop_of(self._name))
         if self._was_stopped and not stopped:
-            for topic, payload in orders(self.prefix, self._without_worker(), ("reset_emergency_stop",)):
+            boards = [
+                one for one in self._without_worker(self._firmware.online) if one not in self._residents
+            ]
+            for topic, payload in orders(self.prefix, boards, (RELEASE,)):
                 self._link.publish(topic, payload, qos=1)
         self._was_stopped = stopped
 

@@ -1,5 +1,6 @@
 """From a file to a worker's class, its id and its configuration."""
 
+from collections.abc import Iterable
 import contextlib
 from dataclasses import dataclass
 import json
@@ -17,7 +18,6 @@ from lab2mqtt.props.finding import Found
 from lab2mqtt.props.fresh_modules import import_anew
 from lab2mqtt.runtime.yaml_file import YamlFile
 
-CONFIG_FILES = ("config.json", "config.yaml", "config.yml")
 _WITHOUT = re.compile(r"\ufeff|^\s*(#.*|---)?$\n?", re.MULTILINE)  # YAML that holds nothing
 HOST = "worker_host"  # its topics lie beside those of the props
 
@@ -56,16 +56,16 @@ def load(found: Found) -> Loaded:
         raise LoadError(_in_words(error, found.file)) from error
     worker = _worker(module, found.file)
     prop_id = _prop_id(module, found)
-    data, warnings = read_config(found.file.parent)
+    data, warnings = read_config(found.config_files)
     model = getattr(module, "ConfigModel", None)
     config, misfits = _validated(model, data) if model is not None else (data, ())
     return Loaded(worker, prop_id, config, (*warnings, *misfits))
 
 
 def _module(found: Found) -> ModuleType:
-    if found.kind == "builtin":
-        return import_anew("builtin_workers", found.name, found.file.parent, found.file.stem)
-    return import_anew("props", found.name, found.file.parents[1], "backend.worker")
+    if found.kind == "prop":
+        return import_anew("props", found.name, found.file.parents[1], "backend.worker")
+    return import_anew("builtin_workers", found.name, found.file.parent, found.file.stem)
 
 
 def _worker(module: ModuleType, file: Path) -> type[BaseWorker]:
@@ -105,9 +105,9 @@ def _prop_id(module: ModuleType, found: Found) -> str:
     return prop_id
 
 
-def read_config(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Read the configuration in a folder; gives {} where there is none or it is broken, and what is wrong."""
-    file = next((file for name in CONFIG_FILES if (file := folder / name).is_file()), None)
+def read_config(files: Iterable[Path]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Read the first file that is there; gives {} where there is none or it is broken, and what is wrong."""
+    file = next((file for file in files if file.is_file()), None)
     if file is None:
         return {}, ()
     try:

@@ -106,6 +106,11 @@ class Resident:
         return hasattr(self._prop.worker, COMMAND)
 
     @property
+    def speaks(self) -> bool:
+        """Whether it is the worker that speaks on the prop's topics, and not a board."""
+        return self.found.kind != "firmware"
+
+    @property
     def boards(self) -> tuple[str, ...]:
         """The firmware that it alone commands."""
         return tuple(self._prop.worker.boards) if self._prop.worker else ()
@@ -149,7 +154,9 @@ class Resident:
         for text in self._prop.warnings:
             self.say("warn", text)
         await self._prop.start()
-        if self.runs and self._way.available != ONLINE:  # a start of its own, that does not call ours
+        if (
+            self.runs and self._way.available != ONLINE and self.speaks
+        ):  # a start of its own, that does not call ours
             self._available(ONLINE, STARTED)
         self._declare_anew()  # entities may be the instance's own
         self.look()
@@ -157,7 +164,7 @@ class Resident:
     async def stop(self, within: float) -> None:
         """End its worker; seconds that it has for that."""
         ended = await self._prop.stop(within)
-        if self._way.available != OFFLINE:
+        if self._way.available != OFFLINE and self.speaks:
             self._available(OFFLINE, STOPPED)
         if not ended:
             await self._outbox.drained()

@@ -29,10 +29,12 @@ class Seen:
     Attributes:
         values: Key of a value → its kind; a number that was a text once stays a text.
         states: The words of its state, as they came.
+        is_firmware: Whether it is a board that has no worker.
     """
 
     values: dict[str, Kind] = field(default_factory=dict)
     states: list[str] = field(default_factory=list)
+    is_firmware: bool = False
     is_full: bool = False
 
     def value(self, key: str, value: object) -> tuple[str, bool]:
@@ -78,9 +80,12 @@ class Record:
 
     def keep(self) -> None:
         """Keep it."""
-        self._kept.write_soon(
-            {prop_id: {"values": seen.values, "states": seen.states} for prop_id, seen in self._props.items()}
-        )
+        self._kept.write_soon({prop_id: _told(seen) for prop_id, seen in self._props.items()})
+
+    @property
+    def firmware(self) -> list[str]:
+        """The boards without a worker that were heard of once."""
+        return [prop_id for prop_id, seen in self._props.items() if seen.is_firmware]
 
     def forget(self, prop_id: str) -> None:
         """Know nothing of a prop any more."""
@@ -117,4 +122,9 @@ def as_key(words: str) -> str:
 
 def _seen(told: Mapping[str, Any]) -> Seen:
     values = {str(key): kind for key, kind in told["values"].items() if kind in ("number", "flag", "text")}
-    return Seen(values, [str(word) for word in told["states"]])
+    return Seen(values, [str(word) for word in told["states"]], told.get("firmware") is True)
+
+
+def _told(seen: Seen) -> dict[str, Any]:
+    firmware = {"firmware": True} if seen.is_firmware else {}
+    return {"values": seen.values, "states": seen.states, **firmware}

@@ -1,7 +1,7 @@
 """What ties a worker to its host: all that a ``BaseWorker`` does to the world goes through here."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +23,10 @@ class Ties(Protocol):
     @property
     def root(self) -> Path:
         """The folder of the props, where a worker finds what is no single prop's, such as shows."""
+
+    @property
+    def stop_actions(self) -> Sequence[str]:
+        """Actions by which boards are told to stop; what one does not know it leaves alone."""
 
     @property
     def stopped(self) -> str:

@@ -1,14 +1,13 @@
 """Noticing that workers come, go or change: ``--watch``."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 import logging
 import os
 from pathlib import Path
 
 from lab2mqtt.props.finding import OURS, Found, there_are
-from lab2mqtt.props.loading import CONFIG_FILES
 from lab2mqtt.props.settings import PropsSettings
 
 _LOGGER = logging.getLogger(__name__)
@@ -88,29 +87,23 @@ class Watching:
 def _files(found: Found) -> frozenset[tuple[str, int, int, int]]:
     """The files of a worker; of a built-in also those beside it that are no worker. Ours do not change."""
     folder = found.file.parent
-    if found.kind == "prop":
-        return frozenset(_stamps(folder, deep=True))
-    if folder == OURS:
-        return frozenset()
-    beside = _stamps(folder, deep=False)
-    return frozenset(one for one in beside if one[0] == str(found.file) or _is_shared(Path(one[0]).name))
+    files = [*_code(folder, deep=found.kind == "prop")] if folder != OURS else []
+    if found.kind != "prop":
+        files = [file for file in files if file == str(found.file) or Path(file).name.startswith("_")]
+    return frozenset(stamp for file in (*files, *map(str, found.config_files)) if (stamp := _stamp(file)))
 
 
-def _is_shared(name: str) -> bool:
-    return name.startswith("_") or not name.endswith(".py")
-
-
-def _stamps(folder: Path, *, deep: bool) -> list[tuple[str, int, int, int]]:
-    found = []
+def _code(folder: Path, *, deep: bool) -> Iterator[str]:
     for where, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if deep and not name.startswith((".", "__pycache__"))]
         for name in names:
-            if name.startswith(".") or not (name.endswith(".py") or name in CONFIG_FILES):
-                continue
-            file = os.path.join(where, name)  # noqa: PTH118 - 200 workers, each second
-            try:
-                status = os.stat(file)  # noqa: PTH116
-            except OSError:  # gone since
-                continue
-            found.append((file, status.st_mtime_ns, status.st_size, status.st_ino))
-    return found
+            if name.endswith(".py") and not name.startswith("."):
+                yield os.path.join(where, name)  # noqa: PTH118 - 200 workers, each second
+
+
+def _stamp(file: str) -> tuple[str, int, int, int] | None:
+    try:
+        status = os.stat(file)  # noqa: PTH116
+    except OSError:  # not there
+        return None
+    return file, status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,7 +1,7 @@
 """A worker's ties: what it says goes into the outbox, what it asks goes to the main loop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 import inspect
 import json
 from pathlib import Path
@@ -22,6 +22,7 @@ class House(Protocol):
     """What the host does for one worker."""
 
     prefix: str
+    stop_actions: Sequence[str]
     root: Path
 
     def why_stopped(self, prop_id: str) -> str:
@@ -58,6 +59,7 @@ class WayOut:
         """
         self.prefix = house.prefix
         self.root = house.root
+        self.stop_actions = house.stop_actions
         self._house = house
         self._prop = prop
         self._prop_id = prop_id = prop.prop_id
@@ -128,7 +130,7 @@ class WayOut:
     def command(self, target: str, action: str, args: object, qos: int) -> bool:
         """Send a command; while stopped only what stops or reads."""
         topic = f"{self.prefix}/{target}/cmd"
-        stops = effect_of(action) == "stop"
+        stops = effect_of(action) == "stop" or action in self.stop_actions
         if not stops and effect_of(action) != "read" and (why := self.stopped):
             text = f"{action} was not sent to {target}: {why}"
             self.publish(f"{self.prefix}/{self._prop_id}/status/warn", text, qos=1)

@@ -34,12 +34,12 @@ class Duty:
             self._fogs.popleft()
 
     def left(self, now: float) -> float:
-        """Seconds of fog that the window still allows."""
+        """Seconds of fog that the window still allows; less than 0 where somebody made more."""
         opens = now - self._window
         used = sum(end - max(begin, opens) for begin, end in self._fogs if end > opens)
         if self._since is not None:
             used += now - max(self._since, opens)
-        return max(0.0, self.most - used)
+        return self.most - used
 
     def wait(self, now: float, seconds: float) -> float:
         """Seconds until so much fog, at most ``most``, is allowed; asked while it does not fog."""

@@ -127,7 +127,7 @@ class Worker(BaseWorker):
             for key in ("heater", "warm", "fog", "rssi"):
                 if board.values.get(key) is not None:
                     self.telemetry(key, board.values[key])
-            self.telemetry("duty_left", round(self.duty.left(now), 1))
+            self.telemetry("duty_left", round(max(0.0, self.duty.left(now)), 1))
         word = self._word()
         if word == "warming" and self._state != "warming":
             self._heats_since = now

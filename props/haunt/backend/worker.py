@@ -115,6 +115,8 @@ class Worker(BaseWorker):
 
     async def _all_of(self, *lists: str, within: float = ANSWER_WITHIN) -> dict[str, str]:
         """Send the cues of some lists; gives who did not do it, and why."""
+        if "follow" in lists and not self._armed:
+            return {}  # disarmed before it began
         cues: Cues = [cue for name in lists for cue in self.config.get(name, ())]
         stops = "disarm" in lists
         tasks = [asyncio.ensure_future(self._cue(cue, within, stops=stops)) for cue in cues]

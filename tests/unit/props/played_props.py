@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import inspect
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.unit.props.recorded_ties import RecordedTies
 
@@ -73,13 +73,22 @@ class PlayedTies(RecordedTies):
         return [action for _, action, _ in self.sent]
 
 
+class Line(Protocol):
+    """What leads from a board to its worker."""
+
+    on_command: Callable[[str, str, Mapping[str, Any]], None] | None
+
+    def say(self, topic: str, payload: object) -> None:
+        """Say something on a topic below the prefix, a text or JSON."""
+
+
 class PlayedBoard:
     """What all boards have: they say what they are, and obey a stop where they know one."""
 
     board_id = ""
     state = ""
 
-    def __init__(self, ties: PlayedTies) -> None:
+    def __init__(self, ties: Line) -> None:
         """Answer what comes for it."""
         self.ties = ties
         self.silent = False
@@ -194,7 +203,7 @@ class PlayedFogger(PlayedBoard):
         elif action == "fog":
             self.become("fogging", fog=True)
             if self.ends:
-                self.ties.loop.call_later(params["seconds"], self._end)
+                asyncio.get_running_loop().call_later(params["seconds"], self._end)
 
     def _end(self) -> None:
         if self.state == "fogging":
@@ -215,7 +224,7 @@ class PlayedShaker(PlayedBoard):
             self.become("idle")
         elif action == "shake":
             self.become("shaking", shaking=True, intensity=params["intensity"])
-            self.ties.loop.call_later(params["seconds"], self._end)
+            asyncio.get_running_loop().call_later(params["seconds"], self._end)
         elif action == "stop_action":
             self._end()
 

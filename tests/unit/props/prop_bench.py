@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from textwrap import dedent
 
+from lab2mqtt.props.base import STOPS
 from lab2mqtt.props.finding import Found
 from lab2mqtt.props.outbox import Message, Outbox
 from lab2mqtt.props.prop import Prop
@@ -45,6 +46,7 @@ class BoxTies:
 
     prefix = "halloween"
     stopped = ""
+    stop_actions = STOPS
 
     def __init__(self, prop: Prop, outbox: Outbox) -> None:
         self.loop = prop.loop

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from lab2mqtt.props.base import STOPS
 from lab2mqtt.props.ties import Handler
 
 
@@ -31,6 +32,7 @@ class RecordedTies:
     answer: Callable[[Asked], Awaitable[object]] = _done
     prefix: str = "halloween"
     stopped: str = ""
+    stop_actions: tuple[str, ...] = STOPS
     asked: list[Asked] = field(default_factory=list)
     published: list[tuple[str, str]] = field(default_factory=list)
     retained: dict[str, str] = field(default_factory=dict)

@@ -1,6 +1,5 @@
 """From a file to a worker's class: files of all kinds, and everything that they may do while they load."""
 
-from collections.abc import Callable
 import concurrent.futures
 import inspect
 import os
@@ -10,17 +9,11 @@ import textwrap
 import threading
 
 import pytest
+from tests.unit.props.written_props import PLAIN, PropsFolder
 
 from lab2mqtt.props.base import BaseWorker
 from lab2mqtt.props.finding import Found
 from lab2mqtt.props.loading import HOST, Loaded, LoadError, load
-
-PLAIN = """
-    from lab2mqtt.props import BaseWorker
-
-    class Worker(BaseWorker):
-        pass
-"""
 
 # The example of the document that users have, as it is printed there.
 EXAMPLE = '''\
@@ -97,22 +90,11 @@ class Worker(BaseWorker):
         self.telemetry("event", "fire end")
 '''
 
-Prop = Callable[..., Found]
-
 
 @pytest.fixture
-def prop(tmp_path: Path) -> Prop:
-    """Write a prop: its worker, and further files of its backend by their names."""
-
-    def write(worker: str = PLAIN, name: str = "witch", **files: str) -> Found:
-        backend = tmp_path / "props" / name / "backend"
-        backend.mkdir(parents=True, exist_ok=True)
-        for file, text in ({"worker__py": worker} | files).items():
-            path = backend / file.replace("__py", ".py").replace("__", ".")
-            path.write_text(textwrap.dedent(text), encoding="utf-8")
-        return Found(name, backend / "worker.py", "prop")
-
-    return write
+def prop(tmp_path: Path) -> PropsFolder:
+    """Writes props."""
+    return PropsFolder(tmp_path / "props")
 
 
 def value(loaded: Loaded, name: str = "VALUE") -> object:
@@ -123,7 +105,7 @@ def value(loaded: Loaded, name: str = "VALUE") -> object:
 # Files of all kinds
 
 
-def test_the_printed_example_loads_unchanged(prop: Prop) -> None:
+def test_the_printed_example_loads_unchanged(prop: PropsFolder) -> None:
     """Its base is ours."""
     loaded = load(prop(EXAMPLE, "example_prop", config__json='{"tick_interval": 3, "enabled": true}'))
     assert issubclass(loaded.worker, BaseWorker)
@@ -153,13 +135,13 @@ def test_the_printed_built_in_loads_from_ones_own_folder(tmp_path: Path) -> None
         "from lab2mqtt.props import BaseWorker",
     ],
 )
-def test_the_base_may_be_imported_in_any_of_its_names(prop: Prop, line: str) -> None:
+def test_the_base_may_be_imported_in_any_of_its_names(prop: PropsFolder, line: str) -> None:
     """They are one class."""
     assert issubclass(load(prop(f"{line}\nclass Worker(BaseWorker): pass\n")).worker, BaseWorker)
 
 
 def test_an_installed_package_of_that_name_goes_first(
-    prop: Prop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prop: PropsFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the error tells what to do about it."""
     site = tmp_path / "site" / "worker_host"
@@ -177,7 +159,7 @@ def test_an_installed_package_of_that_name_goes_first(
 
 
 @pytest.mark.parametrize("package", [True, False], ids=["with __init__", "without"])
-def test_relative_imports_work_in_a_package_and_without(prop: Prop, package: bool) -> None:  # noqa: FBT001
+def test_relative_imports_work_in_a_package_and_without(prop: PropsFolder, package: bool) -> None:  # noqa: FBT001
     """As deep as they go, and under the names that the original gives."""
     worker = PLAIN + "\n    from .parts import VALUE\n    from ..common import SHARED\n"
     found = prop(worker, parts__py="from .wheels.rim import VALUE\n")
@@ -194,14 +176,14 @@ def test_relative_imports_work_in_a_package_and_without(prop: Prop, package: boo
     assert (value(loaded), value(loaded, "SHARED")) == (42, "of the prop")
 
 
-def test_props_may_import_from_each_other_by_their_full_names(prop: Prop) -> None:
+def test_props_may_import_from_each_other_by_their_full_names(prop: PropsFolder) -> None:
     """As in the original, whose folder of props is a package."""
     prop(PLAIN, "fogger", limits__py="LONGEST = 10\n")
     loaded = load(prop(PLAIN + "\n    from props.fogger.backend.limits import LONGEST as VALUE\n"))
     assert value(loaded) == 10
 
 
-def test_two_props_may_have_modules_of_the_same_names(prop: Prop) -> None:
+def test_two_props_may_have_modules_of_the_same_names(prop: PropsFolder) -> None:
     """And the folder of neither is searched for what others import."""
     worker = PLAIN + "\n    from .parts import VALUE\n"
     one = load(prop(worker, "one", parts__py="VALUE = 1\n"))
@@ -221,7 +203,7 @@ def test_two_built_ins_share_a_file_and_each_has_its_own_copy(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["coffin-jumper", "2nd.floor", "a%2Eb", "class", "Größe"])
-def test_a_folder_may_be_called_as_no_module_can(prop: Prop, name: str) -> None:
+def test_a_folder_may_be_called_as_no_module_can(prop: PropsFolder, name: str) -> None:
     """Its name is its id."""
     loaded = load(prop(PLAIN + "\n    from .parts import VALUE\n", name, parts__py=f"VALUE = {name!r}\n"))
     assert (loaded.prop_id, value(loaded)) == (name, name)
@@ -230,21 +212,21 @@ def test_a_folder_may_be_called_as_no_module_can(prop: Prop, name: str) -> None:
 # The id
 
 
-def test_a_prop_without_an_id_has_its_folders_name(prop: Prop) -> None:
+def test_a_prop_without_an_id_has_its_folders_name(prop: PropsFolder) -> None:
     """The original calls each of them ``worker``."""
     assert load(prop(PLAIN, "witch")).prop_id == "witch"
     assert load(prop(PLAIN + "\n    PROP_ID = 'old_witch'\n", "witch")).prop_id == "old_witch"
 
 
 @pytest.mark.parametrize("wrong", ["", "a b", "a/b", "a+", "#", "a\nb", "\0", 7, ["a"], HOST])
-def test_an_id_that_is_no_level_of_a_topic_is_refused(prop: Prop, wrong: object) -> None:
+def test_an_id_that_is_no_level_of_a_topic_is_refused(prop: PropsFolder, wrong: object) -> None:
     """With what would be right."""
     found = prop(PLAIN + f"\n    PROP_ID = {wrong!r}\n")
     with pytest.raises(LoadError, match=r"PROP_ID .* is not a text without blanks|PROP_ID gives another"):
         load(found)
 
 
-def test_a_folder_whose_name_is_no_id_needs_one(prop: Prop) -> None:
+def test_a_folder_whose_name_is_no_id_needs_one(prop: PropsFolder) -> None:
     """It says so."""
     with pytest.raises(LoadError, match="the name 'old witch' is no id; PROP_ID gives one"):
         load(prop(PLAIN, "old witch"))
@@ -278,7 +260,7 @@ def test_a_folder_whose_name_is_no_id_needs_one(prop: Prop) -> None:
         ("Worker = 3", "Worker is no BaseWorker"),
     ],
 )
-def test_what_does_not_load_says_why_in_one_line(prop: Prop, worker: str, text: str) -> None:
+def test_what_does_not_load_says_why_in_one_line(prop: PropsFolder, worker: str, text: str) -> None:
     """And where."""
     with pytest.raises(LoadError) as error:
         load(prop(worker, bad__py="x = 0\ny = 1 / x\n"))
@@ -286,7 +268,7 @@ def test_what_does_not_load_says_why_in_one_line(prop: Prop, worker: str, text: 
     assert "\n" not in str(error.value)
 
 
-def test_a_file_that_is_gone_says_so(prop: Prop) -> None:
+def test_a_file_that_is_gone_says_so(prop: PropsFolder) -> None:
     """It may vanish between finding and loading."""
     found = prop()
     found.file.unlink()
@@ -294,137 +276,10 @@ def test_a_file_that_is_gone_says_so(prop: Prop) -> None:
         load(found)
 
 
-# Its configuration
-
-
-@pytest.mark.parametrize(
-    ("files", "config"),
-    [
-        ({}, {}),
-        ({"config__json": '{"a": 1}'}, {"a": 1}),
-        ({"config__json": '\ufeff{"a": 1}'}, {"a": 1}),
-        ({"config__yaml": "a: 2\n"}, {"a": 2}),
-        ({"config__yml": "a: 3\n"}, {"a": 3}),
-        ({"config__yml": "a: 3\n", "config__yaml": "a: 2\n"}, {"a": 2}),
-        ({"config__yml": "a: 3\n", "config__json": '{"a": 1}'}, {"a": 1}),
-        ({"config__yaml": ""}, {}),
-        ({"config__yaml": "# a: 1\n---\n\n"}, {}),
-        ({"config__example__json": '{"a": 1}'}, {}),
-    ],
-)
-def test_the_first_configuration_beside_it_is_taken(
-    prop: Prop, files: dict[str, str], config: dict[str, int]
-) -> None:
-    """None, or an empty one, is {}."""
-    loaded = load(prop(**files))
-    assert (loaded.config, loaded.warnings) == (config, ())
-
-
-@pytest.mark.parametrize(
-    ("files", "warning"),
-    [
-        ({"config__json": '{\n"a": 1,\n}'}, "config.json:"),
-        ({"config__json": "[1]"}, "config.json:1: the file must hold an object"),
-        ({"config__json": "[" * 100_000}, "config.json: no JSON: "),
-        ({"config__yaml": "a: 1\nb: [\n"}, "config.yaml:3: no YAML: "),
-        (
-            {"config__yaml": "- 1\n"},
-            "config.yaml:1: the file must hold keys with values, such as `tick_interval: 5`",
-        ),
-        ({"config__yml": "a: !!python/object:os.system {}\n"}, "config.yml:1: no YAML: "),
-    ],
-)
-def test_a_broken_configuration_is_a_warning_and_an_empty_one(
-    prop: Prop, files: dict[str, str], warning: str
-) -> None:
-    """The worker loads, and the warning names file and line."""
-    loaded = load(prop(**files))
-    assert loaded.config == {}
-    (told,) = loaded.warnings
-    assert told.startswith(warning)
-
-
-def test_a_configuration_that_is_no_text_is_a_warning(prop: Prop) -> None:
-    """Such as one saved in another encoding."""
-    found = prop()
-    for name in ("config.yml", "config.json"):
-        (found.file.parent / name).write_bytes(b'{"a": "\xff"}')
-        loaded = load(found)
-        assert loaded.config == {}
-        assert name in loaded.warnings[0]
-
-
-def test_a_key_that_stands_twice_is_a_warning(prop: Prop) -> None:
-    """The last one counts, as YAML has it."""
-    loaded = load(prop(config__yaml="a: 1\na: 2\n"))
-    assert (loaded.config, loaded.warnings) == ({"a": 2}, ("config.yaml:2: a stands here a second time",))
-
-
-MODEL = """
-    from pydantic import BaseModel
-
-    class ConfigModel(BaseModel):
-        interval: int = 5
-        token: int = 0
-"""
-
-OWN_MODEL = """
-    class ConfigModel:
-        def __init__(self, interval=5):
-            self.interval = int(interval)
-
-        @classmethod
-        def model_validate(cls, data):
-            return cls(**data)
-"""
-
-
-@pytest.mark.parametrize("model", [MODEL, OWN_MODEL], ids=["pydantic", "one's own"])
-def test_a_model_validates_the_configuration(prop: Prop, model: str) -> None:
-    """Without a file it gives its defaults; what does not fit too, with a warning."""
-    if model == MODEL:
-        pytest.importorskip("pydantic")
-    worker = PLAIN + model
-    assert load(prop(worker)).config.interval == 5  # type: ignore[attr-defined]
-    fits = load(prop(worker, config__json='{"interval": 7}'))
-    assert (fits.config.interval, fits.warnings) == (7, ())  # type: ignore[attr-defined]
-    wrong = load(prop(worker, config__json='{"interval": "soon"}'))
-    assert wrong.config.interval == 5  # type: ignore[attr-defined]
-    (warning,) = wrong.warnings
-    assert warning.startswith("the configuration does not fit: ")
-    assert warning.endswith("; its defaults are used")
-    broken = load(prop(worker, config__json="{"))
-    assert broken.config.interval == 5  # type: ignore[attr-defined]
-    assert len(broken.warnings) == 1
-
-
-def test_a_misfit_names_the_keys_and_not_their_values(prop: Prop) -> None:
-    """One may be a password."""
-    pytest.importorskip("pydantic")
-    (warning,) = load(prop(PLAIN + MODEL, config__json='{"interval": 7, "token": "hush-hush"}')).warnings
-    assert "token: Input should be a valid integer" in warning
-    assert "hush" not in warning
-
-
-def test_a_model_without_defaults_leaves_an_empty_configuration(prop: Prop) -> None:
-    """As a broken file does."""
-    model = OWN_MODEL.replace("interval=5", "interval")
-    loaded = load(prop(PLAIN + model))
-    assert loaded.config == {}
-    assert "there are no defaults, so it is empty" in loaded.warnings[0]
-
-
-def test_a_config_model_that_is_none_is_a_warning(prop: Prop) -> None:
-    """Not a crash."""
-    loaded = load(prop(PLAIN + "\n    ConfigModel = 3\n", config__json='{"a": 1}'))
-    assert loaded.config == {}
-    assert "does not fit" in loaded.warnings[0]
-
-
 # Again
 
 
-def test_a_reload_sees_what_changed_within_the_same_second(prop: Prop) -> None:
+def test_a_reload_sees_what_changed_within_the_same_second(prop: PropsFolder) -> None:
     """In the worker and in what it imports; a .pyc file would say that nothing has."""
     worker = PLAIN + "\n    OWN = {}\n    from .parts import VALUE\n"
     for number in range(5):
@@ -436,7 +291,7 @@ def test_a_reload_sees_what_changed_within_the_same_second(prop: Prop) -> None:
     assert not [*found.file.parent.rglob("*.pyc")]
 
 
-def test_a_reload_sees_a_module_that_is_new_and_one_that_is_gone(prop: Prop) -> None:
+def test_a_reload_sees_a_module_that_is_new_and_one_that_is_gone(prop: PropsFolder) -> None:
     """Whatever the import system remembers of the folder."""
     load(prop())
     assert value(load(prop(PLAIN + "\n    from .parts import VALUE\n", parts__py="VALUE = 1\n"))) == 1
@@ -446,7 +301,7 @@ def test_a_reload_sees_a_module_that_is_new_and_one_that_is_gone(prop: Prop) -> 
         load(found)
 
 
-def test_after_an_error_the_mended_file_loads(prop: Prop) -> None:
+def test_after_an_error_the_mended_file_loads(prop: PropsFolder) -> None:
     """Nothing of the failure is left."""
     worker = PLAIN + "\n    from .parts import VALUE\n"
     with pytest.raises(LoadError):
@@ -454,7 +309,7 @@ def test_after_an_error_the_mended_file_loads(prop: Prop) -> None:
     assert value(load(prop(worker, parts__py="VALUE = 1\n"))) == 1
 
 
-def test_a_reload_leaves_other_workers_alone(prop: Prop) -> None:
+def test_a_reload_leaves_other_workers_alone(prop: PropsFolder) -> None:
     """Their modules stay the very same."""
     worker = PLAIN + "\n    from .parts import VALUE\n"
     one = load(prop(worker, "one", parts__py="VALUE = []\n"))
@@ -469,7 +324,7 @@ def test_a_reload_leaves_other_workers_alone(prop: Prop) -> None:
 # Several at the same time
 
 
-def test_many_load_at_the_same_time(prop: Prop) -> None:
+def test_many_load_at_the_same_time(prop: PropsFolder) -> None:
     """Each in its thread, with modules of the same names, some of them again and again."""
     worker = PLAIN + "\n    from .parts import VALUE\n    from worker_host.base import BaseWorker\n"
     found = [prop(worker, f"prop_{number}", parts__py=f"VALUE = {number}\n") for number in range(20)]
@@ -480,7 +335,7 @@ def test_many_load_at_the_same_time(prop: Prop) -> None:
 
 
 @pytest.mark.parametrize("hangs", ["worker", "parts"])
-def test_one_that_hangs_at_import_holds_up_nobody_not_even_itself(prop: Prop, hangs: str) -> None:
+def test_one_that_hangs_at_import_holds_up_nobody_not_even_itself(prop: PropsFolder, hangs: str) -> None:
     """Others load meanwhile, and so does the file itself once it is mended."""
     reached, go_on = threading.Event(), threading.Event()
     sys.modules["held"] = type(sys)("held")

@@ -131,7 +131,9 @@ async def test_what_is_withdrawn_never_begins(thread: WorkerThread) -> None:
     assert not blocking.withdraw()
 
 
-async def test_plain_functions_run_in_a_few_threads_although_the_loop_is_blocked(thread: WorkerThread) -> None:
+async def test_plain_functions_run_in_a_few_threads_although_the_loop_is_blocked(
+    thread: WorkerThread,
+) -> None:
     gate = Gate()
     thread.submit(gate.block())
     await asyncio.to_thread(gate.reached.wait, 5)
