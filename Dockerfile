@@ -6,6 +6,7 @@ ARG PACKAGES="pydantic"
 COPY pyproject.toml README.md LICENSE /source/
 COPY bridges /source/bridges
 COPY firmware /source/firmware
+COPY props /source/props
 RUN python -m venv /opt/lab2mqtt
 RUN /opt/lab2mqtt/bin/pip install --no-cache-dir /source $PACKAGES
 

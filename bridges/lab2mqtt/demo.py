@@ -81,8 +81,10 @@ BUILTINS = {
 }
 HOSTED = PROPS | BUILTINS
 SHOWN = DEVICES | BOARDS | HOSTED
-# A servo that is held shows where it was sent; one that is let go shows nothing.
-SETTINGS = {"lab-sensor": ('servo={"hold": true}',)}
+SETTINGS = {
+    "lab-sensor": ('servo={"hold": true}',),  # one that is let go shows nothing
+    "esp32-coffin-jumper-01": ('motion={"hold": 5, "warm_up": 2}',),  # a real sensor is warm after 30 s
+}
 # Whom a device of the bridge asks, where that is in the demo, too: setting → device.
 ASKS = {"ot2": {"color_sensor": "color-sensor", "cooling_fan": "fan"}}
 
@@ -235,7 +237,6 @@ class _Demo:
             time.sleep(0.02)
         for board in self._boards:
             options = ["--name", BOARDS[board].name, "--area", AREA]
-            options += [word for setting in SETTINGS.get(board, ()) for word in ("--setting", setting)]
             self._start_board(interpreter, board, board, options)
         for prop in self._hosted:
             if board := HOSTED[prop].board:
@@ -245,6 +246,7 @@ class _Demo:
     def _start_board(self, interpreter: Path, board: str, node: str, more: list[str]) -> None:
         options = ["--node", node, "--device-id", board, "--broker", f"{LOOPBACK}:{self._port}"]
         options += ["--state", str(self._state / "boards" / board), "--micropython", str(interpreter), *more]
+        options += [word for setting in SETTINGS.get(board, ()) for word in ("--setting", setting)]
         command = simulated.command_of("lab2mqtt.simulators.board", self._links[board], options)
         self._start_process(_Process(f"simulator of {board}", command, self._log(board)))
 

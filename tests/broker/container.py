@@ -1,7 +1,5 @@
 """What Dockerfile and compose files say, carried out without Docker: same lines, environment and user."""
 
-from collections.abc import Iterator
-import contextlib
 import json
 import os
 from pathlib import Path
@@ -9,8 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -20,16 +17,13 @@ ROOT = Path(__file__).parents[2]
 # script/container sets it: a program that was installed as the Dockerfile says.
 PROGRAMS = Path(os.environ.get("CONTAINER_PROGRAMS") or Path(sys.executable).parent)
 NOBODY = "54321"  # a user without a name, a home or a right
-START_WITHIN = 10.0  # s
 
 
 class _Loader(yaml.SafeLoader):
     """Reads what compose adds to YAML."""
 
 
-_LOADER_TAGS = {"!override": "tag:yaml.org,2002:seq"}
-for _tag, _known in _LOADER_TAGS.items():
-    _Loader.add_constructor(_tag, lambda loader, node: loader.construct_sequence(node, deep=True))
+_Loader.add_constructor("!override", lambda loader, node: loader.construct_sequence(node, deep=True))
 
 
 def compose(file: str = "compose.yaml") -> dict[str, Any]:
@@ -59,7 +53,7 @@ def image_environment() -> dict[str, str]:
 
 
 class Container:
-    """The worker host as its container runs it: nothing of our environment, no name, nothing to write but /state.
+    """The worker host as its container runs it: without our environment, and as a user without a name.
 
     Args:
         folder: Where what would be mounted lies.
@@ -99,6 +93,14 @@ class Container:
         """Run CMD."""
         self._process = child.start(self._command("CMD"), self.log, self._environment)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
     def stop(self) -> int:
         """Stop it as Docker does; gives the exit code."""
         assert self._process
@@ -111,15 +113,50 @@ class Container:
         ).returncode
 
 
-@contextlib.contextmanager
-def build_context() -> Iterator[Path]:
-    """A folder with what ``docker build`` is given of ours: what .dockerignore lets through."""
-    let = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
-    with tempfile.TemporaryDirectory() as made:
-        for name in let:
-            source, target = ROOT / name, Path(made, name)
-            if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, target)
-        yield Path(made)
+def build_context(folder: Path) -> None:
+    """Copy what ``docker build`` is given of ours: what .dockerignore lets through."""
+    for name in (line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line[0] == "!"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, folder)
+
+
+def build(folder: Path) -> None:
+    """Carry out the first stage of the Dockerfile, with the paths of the image in a folder."""
+    context = folder / "context"
+    context.mkdir()
+    build_context(context)
+    arguments: dict[str, str] = {}
+    for word, rest in instructions():
+        if word == "FROM" and arguments:
+            return  # the second stage only copies what this one has made
+        match word:
+            case "ARG":
+                name, _, value = rest.partition("=")
+                arguments[name] = value.strip('"')
+            case "COPY":
+                *sources, target = rest.split()
+                _copy(
+                    [context / source for source in sources],
+                    Path(f"{folder}{target}"),
+                    is_folder=target[-1] == "/",
+                )
+            case "RUN":
+                line = re.sub(r"(?<!\S)/(?:opt|source)", rf"{folder}\g<0>", rest)
+                print(line, flush=True)  # noqa: T201 - for who runs script/container
+                subprocess.run(["sh", "-euc", line], env={**os.environ, **arguments}, check=True)  # noqa: S607
+
+
+def _copy(sources: list[Path], target: Path, *, is_folder: bool) -> None:
+    for source in sources:
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            assert is_folder
+            shutil.copy(source, target)
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]))

@@ -5,6 +5,7 @@ import contextlib
 import os
 from pathlib import Path
 import re
+import tomllib
 
 import pytest
 from tests.broker.certificates import Authority
@@ -50,23 +51,23 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@contextlib.contextmanager
-def broker(program: Path, made: Path, conf: str) -> Iterator[Guarded]:
-    """A mosquitto on a file of docker/, on a loopback port of ours."""
-    port = free_port()
-    text = (ROOT / "docker" / conf).read_text()
-    text, listeners = re.subn(r"^listener \d+$", f"listener {port} {LOOPBACK}", text, flags=re.MULTILINE)
-    assert listeners == 1
-    with StoppedOrNot(program, port=port, settings=text.replace("/broker/", f"{made}/")) as running:
-        yield running
-
-
-class StoppedOrNot(Guarded):
+class AsWritten(Guarded):
     """Mosquitto with all settings of the file."""
 
     def _settings(self, folder: Path) -> str:
         del folder
         return f"{self.settings}user root\n"
+
+
+@contextlib.contextmanager
+def broker(program: Path, made: Path, conf: str, port: int = 0) -> Iterator[Guarded]:
+    """A mosquitto on a file of docker/, on a loopback port of ours."""
+    port = port or free_port()
+    text = (ROOT / "docker" / conf).read_text()
+    text, listeners = re.subn(r"^listener \d+$", f"listener {port} {LOOPBACK}", text, flags=re.MULTILINE)
+    assert listeners == 1
+    with AsWritten(program, port=port, settings=text.replace("/broker/", f"{made}/")) as running:
+        yield running
 
 
 def services(*files: str) -> dict[str, dict[str, object]]:
@@ -85,7 +86,7 @@ def test_every_file_that_is_mounted_is_there_or_made_as_documented(made: Path) -
             for volume in service.get("volumes", ()):
                 if isinstance(volume, dict):
                     assert volume["bind"] == {"create_host_path": False}
-                    named.add(volume["source"])
+                    named.add(re.sub(r"\$\{LAB_PROPS:-(.*)\}", r"\1", volume["source"]))
                 else:
                     assert volume.partition(":")[0] in compose(file)["volumes"]
         named |= {secret["file"] for secret in compose(file)["secrets"].values()}
@@ -149,7 +150,7 @@ def test_no_password_stands_in_a_file_and_every_variable_is_known(made: Path) ->
     assert found.broker.ca_file == str(made / "ca.crt")
 
 
-def test_what_the_dockerfile_copies_is_let_through_and_nothing_else_is() -> None:
+def test_what_the_dockerfile_copies_is_let_through_and_nothing_else_is(tmp_path: Path) -> None:
     """And of that nothing that is a secret or of this machine."""
     copied = {
         name
@@ -157,8 +158,12 @@ def test_what_the_dockerfile_copies_is_let_through_and_nothing_else_is() -> None
         if word == "COPY" and "--from" not in rest
         for name in rest.split()[:-1]
     }
-    with build_context() as context:
-        assert {one.name for one in context.iterdir()} == copied
+    build_context(tmp_path)
+    assert {one.name for one in tmp_path.iterdir()} == copied
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = {*wheel["packages"], *wheel["force-include"], project["project"]["readme"]}
+    assert {name for name in needed if not (tmp_path / name).exists()} == set()
 
 
 # What they do
@@ -166,12 +171,15 @@ def test_what_the_dockerfile_copies_is_let_through_and_nothing_else_is() -> None
 
 def test_the_worker_host_runs_as_in_its_container(program: Path, made: Path, tmp_path: Path) -> None:
     """As nobody, with nothing but its environment: the documented check, its health, an orderly end."""
-    with broker(program, made, "mosquitto.conf") as running:
-        host = Container(tmp_path, running.port, made / "users" / "worker", ROOT / "props")
-        login = ("ada", (made / "users" / "ada").read_text().strip())
-        marker = "lab2mqtt/bridge/the-end/marker"
-        assert host.health() == 1
-        with Observer(running.port, "halloween/#", "lab2mqtt/#", login=login, marker=marker) as seen:
+    login = ("ada", (made / "users" / "ada").read_text().strip())
+    marker = "lab2mqtt/bridge/the-end/marker"
+    port = free_port()
+    with Container(tmp_path, port, made / "users" / "worker", ROOT / "props") as host:
+        with (
+            broker(program, made, "mosquitto.conf", port),
+            Observer(port, "halloween/#", "lab2mqtt/#", login=login, marker=marker) as seen,
+        ):
+            assert host.health() == 1
             host.start()
             seen.wait("halloween/heartbeat/telemetry/tick", lambda told: told == 1, within=STARTS_WITHIN)
             state = "lab2mqtt/worker_host/state"
@@ -182,8 +190,8 @@ def test_the_worker_host_runs_as_in_its_container(program: Path, made: Path, tmp
             assert host.stop() == 0
             status = "lab2mqtt/bridge/worker_host/status"
             seen.wait(status, lambda told: told["status"] == "offline")
-        assert host.health() == 1
-    assert host.health() == 3
+            assert host.health() == 1
+        assert host.health() == 3
     assert (tmp_path / "state" / "props.json").exists()
     log = host.log.read_text()
     assert "ERROR" not in log

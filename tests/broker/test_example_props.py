@@ -89,9 +89,8 @@ def board(bench: PropsBench) -> Iterator[OldCoffin]:
 
     until(heard, "the worker hears the telemetry", within=WITHIN, every=0.2)
     yield board
-    since = bench.seen.mark()
     line.cut()
-    bench.until_text(f"{COFFIN}/state", "offline", since)
+    until(lambda: bench.texts(f"{COFFIN}/state")[-1] == "offline", "the worker knows that it is gone")
 
 
 def line_of(board: OldCoffin) -> Line:

@@ -21,7 +21,7 @@ QUICK = {
         "relay": {"max_on": 1, "min_off": 0.1},
         "jumper": {"solenoid": 0.3, "action": 0.6, "lockout": 1.2},
     },
-    FOGGER: {"pump": {"max_on": 10, "min_off": 0.3}},
+    FOGGER: {"pump": {"max_on": 10, "min_off": 0}},
     SHAKER: {},
 }
 ALWAYS = {"fw", "uptime_s", "rssi"}
@@ -208,7 +208,7 @@ def test_the_fogger_heats_and_fogs(up: Up) -> None:
 @ON_MOSQUITTO
 def test_the_fogger_warms_up_by_itself(up: Up) -> None:
     """As a real one does, unless its thermostat is broken; what becomes cold fogs no more."""
-    prop = up(FOGGER, pump={"max_on": 10, "min_off": 0})
+    prop = up(FOGGER)
     prop.board.fault("thermostat")
     since = prop.do("heat_on", "heating")
     prop.board.fault("thermostat", on=False)

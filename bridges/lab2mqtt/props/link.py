@@ -31,6 +31,7 @@ class PropsLink:
         self._heard: dict[str, list[Callable[[Message], None]]] = {}
         self._retained: dict[str, tuple[str, int]] = {}
         self._work: set[asyncio.Task[None]] = set()
+        self._one_by_one = asyncio.Lock()
         self._greeted = False
         self.connection = Connection(
             broker, self._hear, self._up, will=Will(self._topic, OFFLINE), client_id=client_id
@@ -97,8 +98,9 @@ class PropsLink:
 
     def _in_background(self, topic: str) -> None:
         async def listen() -> None:
-            with contextlib.suppress(BrokerError):  # the next link does it
-                await self.connection.listen([(topic, 1)])
+            async with self._one_by_one:
+                with contextlib.suppress(BrokerError):  # the next link does it
+                    await self.connection.listen([(topic, 1)])
 
         task = asyncio.create_task(listen())
         self._work.add(task)

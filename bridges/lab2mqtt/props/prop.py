@@ -107,9 +107,9 @@ class Prop:
     async def do(self, method: str, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
         """Call a handler, in the worker's loop or, where it is plain, in one of its threads.
 
-        What stops something is done at once, past a loop that is blocked. Cancelled, it cancels a coroutine. What
-        moves or sets something then holds the caller until it has ended, so that nothing else begins before;
-        cancelled once more it does not.
+        What stops something is done at once, past a loop that is blocked. Cancelled, it cancels a coroutine.
+        What moves or sets something then holds the caller until it has ended, so that nothing else begins
+        before; cancelled once more it does not.
 
         Args:
             method: Of the worker.

@@ -45,6 +45,7 @@ class BoxTies:
     """A worker's ties that lead into a box of the outbox, and nowhere else."""
 
     prefix = "halloween"
+    root = Path()
     stopped = ""
     stop_actions = STOPS
 

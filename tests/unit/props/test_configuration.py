@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 from tests.unit.props.written_props import PLAIN, PropsFolder
 
+from lab2mqtt.props.finding import find
 from lab2mqtt.props.loading import load
+from lab2mqtt.props.settings import PropsSettings
+from lab2mqtt.runtime.address import Broker
 
 
 @pytest.fixture

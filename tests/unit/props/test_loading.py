@@ -178,8 +178,8 @@ def test_relative_imports_work_in_a_package_and_without(prop: PropsFolder, packa
 
 def test_props_may_import_from_each_other_by_their_full_names(prop: PropsFolder) -> None:
     """As in the original, whose folder of props is a package."""
-    prop(PLAIN, "fogger", limits__py="LONGEST = 10\n")
-    loaded = load(prop(PLAIN + "\n    from props.fogger.backend.limits import LONGEST as VALUE\n"))
+    prop(PLAIN, "cauldron", limits__py="LONGEST = 10\n")
+    loaded = load(prop(PLAIN + "\n    from props.cauldron.backend.limits import LONGEST as VALUE\n"))
     assert value(loaded) == 10
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from typing import Self
 
 import pytest
 from tests.unit.props.prop_bench import Said, longest_wait
@@ -32,7 +33,7 @@ class Flood:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> "Flood":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -47,6 +48,7 @@ class Flood:
 
 
 async def test_messages_come_in_order_and_as_they_are(outbox: Outbox, said: Said) -> None:
+    """And in the main loop."""
     box = outbox.box("fogger")
     main = threading.get_ident()
 
@@ -61,6 +63,7 @@ async def test_messages_come_in_order_and_as_they_are(outbox: Outbox, said: Said
 
 
 async def test_each_box_has_its_share_of_a_turn(outbox: Outbox, said: Said) -> None:
+    """The one that was first does not go first with all."""
     for name in ("a", "b"):
         box = outbox.box(name)
         for number in range(2 * AT_ONCE):
@@ -72,6 +75,7 @@ async def test_each_box_has_its_share_of_a_turn(outbox: Outbox, said: Said) -> N
 
 
 async def test_who_floods_waits_and_nothing_is_lost(outbox: Outbox, said: Said) -> None:
+    """As long as the main loop turns."""
     box = outbox.box("flooder")
     with Flood(box) as flood:
         await asyncio.sleep(0.3)
@@ -82,6 +86,7 @@ async def test_who_floods_waits_and_nothing_is_lost(outbox: Outbox, said: Said) 
 
 
 async def test_a_flood_delays_neither_the_main_loop_nor_other_boxes(said: Said) -> None:
+    """Not even three of them."""
     delays: list[float] = []
 
     def put(until: float) -> None:
@@ -106,6 +111,7 @@ async def test_a_flood_delays_neither_the_main_loop_nor_other_boxes(said: Said) 
 
 
 async def test_where_the_main_loop_takes_nothing_the_oldest_is_dropped(outbox: Outbox, said: Said) -> None:
+    """After half a second, and only what the broker would not confirm."""
     box = outbox.box("flooder")
     seconds: list[float] = []
 
@@ -127,6 +133,7 @@ async def test_where_the_main_loop_takes_nothing_the_oldest_is_dropped(outbox: O
 
 
 async def test_what_the_broker_confirms_is_not_dropped(outbox: Outbox, said: Said) -> None:
+    """Who says it waits for each one."""
     box = outbox.box("flooder")
 
     def put() -> None:
@@ -142,6 +149,7 @@ async def test_what_the_broker_confirms_is_not_dropped(outbox: Outbox, said: Sai
 
 
 async def test_the_main_loop_itself_never_waits(outbox: Outbox) -> None:
+    """It would wait for itself."""
     box = outbox.box("own")
     began = time.monotonic()
     for number in range(3 * ROOM):
@@ -152,6 +160,7 @@ async def test_the_main_loop_itself_never_waits(outbox: Outbox) -> None:
 
 
 async def test_what_is_urgent_passes_all(outbox: Outbox, said: Said) -> None:
+    """What came before too."""
     box = outbox.box("coffin")
     for number in range(100):
         box.put("tick", str(number))
@@ -160,6 +169,7 @@ async def test_what_is_urgent_passes_all(outbox: Outbox, said: Said) -> None:
 
 
 async def test_an_urgent_one_does_not_wait_although_its_box_is_full(outbox: Outbox) -> None:
+    """Not even where the main loop takes nothing."""
     box = outbox.box("coffin")
     for number in range(ROOM):
         box.put("tick", str(number))
@@ -177,6 +187,7 @@ async def test_an_urgent_one_does_not_wait_although_its_box_is_full(outbox: Outb
 
 
 async def test_of_a_closed_box_nothing_goes_out(outbox: Outbox, said: Said) -> None:
+    """Neither what waits nor what comes; others are not touched."""
     box = outbox.box("given up")
     ran: list[str] = []
     box.put("tick", "0")
@@ -194,6 +205,7 @@ async def test_of_a_closed_box_nothing_goes_out(outbox: Outbox, said: Said) -> N
 
 
 async def test_who_waits_for_room_is_let_go_when_the_box_is_closed(outbox: Outbox) -> None:
+    """At once."""
     box = outbox.box("given up")
     for number in range(ROOM):
         box.put("tick", str(number))
@@ -206,6 +218,7 @@ async def test_who_waits_for_room_is_let_go_when_the_box_is_closed(outbox: Outbo
 
 
 async def test_functions_run_in_the_main_loop_in_order(outbox: Outbox) -> None:
+    """Whichever thread hands them over."""
     ran: list[tuple[int, int]] = []
 
     def put() -> None:
@@ -220,6 +233,8 @@ async def test_functions_run_in_the_main_loop_in_order(outbox: Outbox) -> None:
 async def test_one_that_fails_holds_up_none(
     outbox: Outbox, said: Said, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """It is told in the log."""
+
     def fail() -> None:
         raise ValueError("too long a topic")
 
@@ -231,6 +246,7 @@ async def test_one_that_fails_holds_up_none(
 
 
 async def test_drained_does_not_wait_for_one_that_never_falls_silent() -> None:
+    """Here each message makes the next."""
     outbox = Outbox(asyncio.get_running_loop(), lambda one: echo.put(*one))
     echo = outbox.box("echo")
     echo.put("tick", "0")
@@ -241,6 +257,7 @@ async def test_drained_does_not_wait_for_one_that_never_falls_silent() -> None:
 
 
 def test_what_is_said_after_the_main_loop_has_ended_is_nobodys_trouble() -> None:
+    """A thread that was given up may come to itself at any time."""
     loop = asyncio.new_event_loop()
     box = Outbox(loop, lambda _: None).box("given up")
     loop.close()

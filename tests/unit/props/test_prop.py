@@ -84,6 +84,7 @@ def stop_seconds(prop: Prop) -> float:
 
 
 async def test_a_worker_is_loaded_made_and_started_in_its_own_thread(bench: Bench) -> None:
+    """And stopped there; its phases, its id, and what it says."""
     prop = bench.prop(
         "coffin",
         """
@@ -124,6 +125,7 @@ async def test_a_worker_is_loaded_made_and_started_in_its_own_thread(bench: Benc
 
 
 async def test_handlers_give_what_they_return(bench: Bench) -> None:
+    """Coroutines from the loop, plain ones from a thread."""
     prop = await bench.running(
         "coffin",
         """
@@ -145,6 +147,7 @@ async def test_handlers_give_what_they_return(bench: Bench) -> None:
 
 @pytest.mark.parametrize("kind", ["async def", "def"])
 async def test_errors_of_handlers_come_as_they_are(bench: Bench, kind: str) -> None:
+    """With their code, and with the line that raised them."""
     prop = await bench.running(
         "coffin",
         f"""
@@ -183,6 +186,7 @@ async def test_errors_of_handlers_come_as_they_are(bench: Bench, kind: str) -> N
 async def test_what_ends_a_program_ends_only_the_handler(
     bench: Bench, kind: str, statement: str, words: str
 ) -> None:
+    """And does not look as if we had been cancelled."""
     prop = await bench.running(
         "coffin",
         f"""
@@ -200,6 +204,7 @@ async def test_what_ends_a_program_ends_only_the_handler(
 
 
 async def test_a_plain_handler_may_run_out_of_an_iterator(bench: Bench) -> None:
+    """An error that futures do not take."""
     prop = await bench.running(
         "coffin",
         """
@@ -213,6 +218,7 @@ async def test_a_plain_handler_may_run_out_of_an_iterator(bench: Bench) -> None:
 
 
 async def test_cancelling_do_cancels_the_handler_and_waits_for_it(bench: Bench) -> None:
+    """Until it has cleaned up."""
     prop = await bench.running(
         "coffin",
         """
@@ -238,6 +244,7 @@ async def test_cancelling_do_cancels_the_handler_and_waits_for_it(bench: Bench) 
 
 
 async def test_a_plain_handler_that_moves_holds_who_cancels(bench: Bench) -> None:
+    """One that reads does not."""
     prop = await bench.running(
         "coffin",
         """
@@ -267,6 +274,7 @@ async def test_a_plain_handler_that_moves_holds_who_cancels(bench: Bench) -> Non
 
 @pytest.mark.parametrize("method", ["do_sleep", "do_spin"])
 async def test_a_handler_that_blocks_delays_nobody(bench: Bench, method: str) -> None:
+    """No other worker, and not the main loop."""
     blocking = await bench.running("blocking", BLOCKING)
     quick = await bench.running(
         "quick",
@@ -303,6 +311,7 @@ async def test_a_handler_that_blocks_delays_nobody(bench: Bench, method: str) ->
 
 @pytest.mark.parametrize("method", ["do_block", "do_sleep", "do_spin"])
 async def test_a_blocked_worker_is_stopped_past_its_loop(bench: Bench, method: str) -> None:
+    """By the emergency stop and by its own stop action."""
     prop = await bench.running("coffin", BLOCKING)
     doing = asyncio.create_task(prop.do(method, (None,), {}))
     await reached(prop)
@@ -321,12 +330,14 @@ async def test_a_blocked_worker_is_stopped_past_its_loop(bench: Bench, method: s
 
 
 async def test_a_worker_that_turns_is_stopped_in_its_own_loop(bench: Bench) -> None:
+    """Where nothing else of it runs meanwhile."""
     prop = await bench.running("coffin", BLOCKING)
     assert await asyncio.to_thread(stop_seconds, prop) < 0.1
     assert prop.worker.where == "prop coffin"  # type: ignore[union-attr]
 
 
 async def test_a_plain_stop_waits_neither_for_the_loop_nor_for_a_thread(bench: Bench) -> None:
+    """All of them hang here."""
     prop = await bench.running(
         "coffin",
         """
@@ -363,6 +374,7 @@ async def test_a_plain_stop_waits_neither_for_the_loop_nor_for_a_thread(bench: B
 
 @pytest.mark.parametrize("kind", ["async def", "def"])
 async def test_a_stop_that_fails_says_so(bench: Bench, kind: str) -> None:
+    """Each time."""
     prop = await bench.running(
         "coffin",
         f"""
@@ -379,6 +391,7 @@ async def test_a_stop_that_fails_says_so(bench: Bench, kind: str) -> None:
 
 
 async def test_a_stop_that_hangs_is_not_waited_for_and_not_tried_for_ever(bench: Bench) -> None:
+    """Threads that hang do not pile up."""
     prop = await bench.running(
         "coffin",
         """
@@ -405,12 +418,14 @@ async def test_a_stop_that_hangs_is_not_waited_for_and_not_tried_for_ever(bench:
     assert seconds < 0.1
     assert "calls of on_emergency_stop hang" in words
     await let_go(prop)
-    while prop._attempts._value < ATTEMPTS:
-        await asyncio.sleep(0.01)
+    for _ in range(ATTEMPTS):
+        assert await asyncio.to_thread(prop._attempts.acquire, timeout=5)
+    prop._attempts.release()
     prop.emergency_stop()
 
 
 async def test_nothing_that_was_not_made_moves(bench: Bench) -> None:
+    """So there is nothing to stop."""
     prop = bench.prop("coffin", "class Worker(BaseWorker): pass")
     prop.emergency_stop()
     await prop.load()
@@ -421,6 +436,7 @@ async def test_nothing_that_was_not_made_moves(bench: Bench) -> None:
 
 
 async def test_one_that_is_being_made_cannot_confirm_a_stop(bench: Bench) -> None:
+    """Who stops tries again."""
     prop = bench.prop(
         "coffin",
         """
@@ -443,6 +459,7 @@ async def test_one_that_is_being_made_cannot_confirm_a_stop(bench: Bench) -> Non
 
 
 async def test_one_that_cannot_be_loaded_says_why(bench: Bench) -> None:
+    """Also to who calls it."""
     prop = bench.prop("broken", "class Worker(BaseWorker:")
     await prop.load()
     assert prop.phase == "failed"
@@ -454,6 +471,7 @@ async def test_one_that_cannot_be_loaded_says_why(bench: Bench) -> None:
 
 
 async def test_one_that_ends_the_program_when_it_is_imported_ends_nothing(bench: Bench) -> None:
+    """It has failed."""
     prop = bench.prop("rude", "sys.exit(1)")
     await prop.load()
     assert prop.phase == "failed"
@@ -462,6 +480,7 @@ async def test_one_that_ends_the_program_when_it_is_imported_ends_nothing(bench:
 
 
 async def test_one_that_blocks_at_import_is_reported_and_costs_nobody_anything(bench: Bench) -> None:
+    """It starts as soon as it comes from there."""
     prop = bench.prop(
         "slow",
         """
@@ -487,6 +506,7 @@ async def test_one_that_blocks_at_import_is_reported_and_costs_nobody_anything(b
 
 
 async def test_one_that_never_comes_from_its_import_is_left_to_itself(bench: Bench) -> None:
+    """And what waits for it ends."""
     prop = bench.prop("hung", "while True: time.sleep(0.01)")
     await prop.load(0.1)
     starting = asyncio.create_task(prop.start())
@@ -500,6 +520,7 @@ async def test_one_that_never_comes_from_its_import_is_left_to_itself(bench: Ben
 @pytest.mark.parametrize("method", ["__init__(self, *args)", "start(self)"])
 @pytest.mark.parametrize("statement", ["raise ValueError('no bridge')", "sys.exit('no bridge')"])
 async def test_one_whose_start_fails_is_reported(bench: Bench, method: str, statement: str) -> None:
+    """What it had begun is ended, and it can be stopped."""
     kind = "async def" if method.startswith("start") else "def"
     prop = bench.prop(
         "coffin",
@@ -538,6 +559,7 @@ async def test_one_whose_start_fails_is_reported(bench: Bench, method: str, stat
 
 
 async def test_one_that_never_returns_from_start_works_and_is_reported(bench: Bench) -> None:
+    """Some do all their work there."""
     prop = bench.prop(
         "coffin",
         """
@@ -560,6 +582,7 @@ async def test_one_that_never_returns_from_start_works_and_is_reported(bench: Be
 
 
 async def test_one_that_is_late_and_then_fails_has_failed(bench: Bench) -> None:
+    """What it fails at says more than that it was late."""
     prop = bench.prop(
         "coffin",
         """
@@ -577,6 +600,7 @@ async def test_one_that_is_late_and_then_fails_has_failed(bench: Bench) -> None:
 
 
 async def test_a_late_one_keeps_the_id_that_it_has_its_place_by(bench: Bench) -> None:
+    """Its topics and its device have been made of it."""
     prop = bench.prop("slow", "PROP_ID = 'other'\ntime.sleep(0.3)\nclass Worker(BaseWorker): pass")
     await prop.load(0.1)
     await prop.load()
@@ -585,6 +609,7 @@ async def test_a_late_one_keeps_the_id_that_it_has_its_place_by(bench: Bench) ->
 
 
 async def test_look_tells_what_blocks_since_when_and_where(bench: Bench) -> None:
+    """In the same words as long as it does."""
     prop = await bench.running("coffin", BLOCKING)
     prop.look()
     assert prop.problems == ()
@@ -610,6 +635,7 @@ async def test_look_tells_what_blocks_since_when_and_where(bench: Bench) -> None
 
 
 async def test_stop_waits_for_what_it_cancels(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """Spawned or a task of its own."""
     prop = await bench.running(
         "coffin",
         """
@@ -646,6 +672,7 @@ async def test_stop_waits_for_what_it_cancels(bench: Bench, caplog: pytest.LogCa
 async def test_a_stop_that_fails_or_hangs_ends_it_all_the_same(
     bench: Bench, statement: str, problem: str
 ) -> None:
+    """With what it had spawned, within the time."""
     prop = await bench.running(
         "coffin",
         f"""
@@ -673,6 +700,7 @@ async def test_a_stop_that_fails_or_hangs_ends_it_all_the_same(
 
 
 async def test_one_that_hangs_is_left_and_who_waits_for_it_is_told(bench: Bench) -> None:
+    """It may move still, and can be stopped still."""
     prop = await bench.running("coffin", BLOCKING)
     doing = asyncio.create_task(prop.do("do_block", (None,), {}))
     await reached(prop)
@@ -691,6 +719,7 @@ async def test_one_that_hangs_is_left_and_who_waits_for_it_is_told(bench: Bench)
 
 
 async def test_a_plain_handler_that_hangs_is_left_too(bench: Bench) -> None:
+    """Its loop has ended by then."""
     prop = await bench.running(
         "coffin",
         """
@@ -712,6 +741,7 @@ async def test_a_plain_handler_that_hangs_is_left_too(bench: Bench) -> None:
 
 
 async def test_one_that_starts_still_can_be_stopped(bench: Bench) -> None:
+    """Its start is cancelled."""
     prop = bench.prop(
         "coffin",
         """
@@ -735,10 +765,12 @@ async def test_one_that_starts_still_can_be_stopped(bench: Bench) -> None:
 
 
 async def test_one_that_was_never_loaded_can_be_stopped(bench: Bench) -> None:
+    """It has no thread."""
     assert await bench.prop("coffin", "class Worker(BaseWorker): pass").stop()
 
 
 async def test_messages_go_to_the_worker(bench: Bench) -> None:
+    """Before it is made there is nobody."""
     prop = bench.prop(
         "coffin",
         """

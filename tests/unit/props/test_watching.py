@@ -234,6 +234,17 @@ async def test_built_ins_of_ones_own_are_watched_with_what_they_share(tmp_path: 
         assert sorted(told) == [("change", "one"), ("change", "two")]
 
 
+async def test_a_built_in_of_ours_changes_with_its_configuration(tmp_path: Path) -> None:
+    """Which lies beside the props, and may come and go."""
+    chosen = Selection(allow=("heartbeat", "show"))
+    settings = PropsSettings(tmp_path / "props", Broker(), builtins=chosen)
+    async with watched(settings) as heard:
+        write(settings.root / "heartbeat.yaml", "tick_interval: 1\n")
+        assert await heard.next() == [("change", "heartbeat")]
+        (settings.root / "heartbeat.yaml").unlink()
+        assert await heard.next() == [("change", "heartbeat")]
+
+
 async def test_one_that_is_slow_to_load_holds_up_nobody_and_gets_its_next_change_after_it(
     settings: PropsSettings,
 ) -> None:

@@ -38,6 +38,8 @@ class Gate:
 
 
 async def test_a_coroutine_runs_in_its_thread(thread: WorkerThread) -> None:
+    """And in its loop, not in ours."""
+
     async def where() -> tuple[str, asyncio.AbstractEventLoop]:
         return threading.current_thread().name, asyncio.get_running_loop()
 
@@ -48,6 +50,7 @@ async def test_a_coroutine_runs_in_its_thread(thread: WorkerThread) -> None:
 
 
 async def test_an_error_comes_back_as_it_is_with_its_place(thread: WorkerThread) -> None:
+    """The same object, with the line that raised it."""
     error = TimeoutError("no answer from the hue")
 
     async def fail() -> None:
@@ -62,6 +65,7 @@ async def test_an_error_comes_back_as_it_is_with_its_place(thread: WorkerThread)
 
 
 async def test_a_wait_that_is_cancelled_cancels_the_coroutine(thread: WorkerThread) -> None:
+    """In its own loop, where it cleans up."""
     begun, cleaned = threading.Event(), threading.Event()
 
     async def wait() -> None:
@@ -80,6 +84,7 @@ async def test_a_wait_that_is_cancelled_cancels_the_coroutine(thread: WorkerThre
 
 
 async def test_a_wait_that_holds_goes_on_until_the_coroutine_has_cleaned_up(thread: WorkerThread) -> None:
+    """So that nothing else begins before."""
     begun, cleaned = threading.Event(), threading.Event()
     may_clean = asyncio.Event()
 
@@ -102,6 +107,7 @@ async def test_a_wait_that_holds_goes_on_until_the_coroutine_has_cleaned_up(thre
 
 
 async def test_a_wait_that_holds_ends_when_cancelled_once_more(thread: WorkerThread) -> None:
+    """Who ends the host waits for nobody."""
     gate = Gate()
     waiting = asyncio.create_task(ended(thread.submit(gate.block()), hold=True))
     await asyncio.to_thread(gate.reached.wait, 5)
@@ -115,6 +121,7 @@ async def test_a_wait_that_holds_ends_when_cancelled_once_more(thread: WorkerThr
 
 @pytest.mark.filterwarnings("error")
 async def test_what_is_withdrawn_never_begins(thread: WorkerThread) -> None:
+    """And what has begun is not withdrawn."""
     gate, ran = Gate(), threading.Event()
 
     async def late() -> None:
@@ -134,6 +141,7 @@ async def test_what_is_withdrawn_never_begins(thread: WorkerThread) -> None:
 async def test_plain_functions_run_in_a_few_threads_although_the_loop_is_blocked(
     thread: WorkerThread,
 ) -> None:
+    """One more than there are waits."""
     gate = Gate()
     thread.submit(gate.block())
     await asyncio.to_thread(gate.reached.wait, 5)
@@ -150,17 +158,21 @@ async def test_plain_functions_run_in_a_few_threads_although_the_loop_is_blocked
 
 
 async def test_a_thread_that_is_idle_is_used_again(thread: WorkerThread) -> None:
+    """No second one is made."""
     names = set()
     for _ in range(10):
         work = thread.in_thread(lambda: threading.current_thread().name)
         await ended(work)
         names.add(work.result())
-        while thread._pool._idle._value == 0:  # it has answered, and is about to be idle
-            await asyncio.sleep(0)
+        assert await asyncio.to_thread(
+            thread._pool._idle.acquire, timeout=5
+        )  # it has answered before it is idle
+        thread._pool._idle.release()
     assert names == {"prop coffin 1"}
 
 
 async def test_to_thread_of_a_worker_uses_the_same(thread: WorkerThread) -> None:
+    """They are its loop's default."""
     work = thread.submit(asyncio.to_thread(lambda: threading.current_thread().name))
     await ended(work)
     assert work.result() == "prop coffin 1"
@@ -168,13 +180,19 @@ async def test_to_thread_of_a_worker_uses_the_same(thread: WorkerThread) -> None
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
 async def test_who_ends_the_program_ends_nothing(thread: WorkerThread, error: type[BaseException]) -> None:
+    """Not the loop, not a thread, and not the host."""
+
     async def leave() -> None:
         raise error
 
     def leave_plainly() -> None:
         raise error
 
-    for work in (thread.submit(leave()), thread.in_thread(leave_plainly)):
+    works: tuple[concurrent.futures.Future[None], ...] = (
+        thread.submit(leave()),
+        thread.in_thread(leave_plainly),
+    )
+    for work in works:
         await ended(work)
         assert isinstance(work.exception(), error)
     thread.loop.call_soon_threadsafe(leave_plainly)  # as a callback of the worker's
@@ -182,6 +200,7 @@ async def test_who_ends_the_program_ends_nothing(thread: WorkerThread, error: ty
 
 
 async def test_blocked_tells_for_how_long_and_where(thread: WorkerThread) -> None:
+    """After a second without a turn, until it turns."""
     assert thread.blocked() is None
     gate = Gate()
     began = time.monotonic()
@@ -202,9 +221,11 @@ async def test_blocked_tells_for_how_long_and_where(thread: WorkerThread) -> Non
 
 
 async def test_a_loop_that_has_much_to_do_is_not_blocked(thread: WorkerThread) -> None:
+    """It turns."""
+
     async def work() -> None:
         until = time.monotonic() + 1.3
-        while time.monotonic() < until:
+        while time.monotonic() < until:  # noqa: ASYNC110 - the turns themselves are meant
             await asyncio.sleep(0)
 
     busy = thread.submit(work())
@@ -214,6 +235,7 @@ async def test_a_loop_that_has_much_to_do_is_not_blocked(thread: WorkerThread) -
 
 
 async def test_the_end_waits_for_what_it_cancels(caplog: pytest.LogCaptureFixture) -> None:
+    """And nothing is said of it."""
     thread = WorkerThread("coffin")
     thread.start()
     begun = threading.Event()
@@ -238,6 +260,7 @@ async def test_the_end_waits_for_what_it_cancels(caplog: pytest.LogCaptureFixtur
 
 
 async def test_what_was_cancelled_already_is_not_broken_off_at_the_end() -> None:
+    """It is let to clean up."""
     thread = WorkerThread("coffin")
     thread.start()
     begun, cleaned = threading.Event(), threading.Event()
@@ -259,6 +282,7 @@ async def test_what_was_cancelled_already_is_not_broken_off_at_the_end() -> None
 
 
 async def test_one_that_hangs_is_left_and_nobody_waits_for_it() -> None:
+    """It ends when it comes to itself."""
     thread = WorkerThread("coffin")
     thread.start()
     gate = Gate()
@@ -276,6 +300,7 @@ async def test_one_that_hangs_is_left_and_nobody_waits_for_it() -> None:
 
 
 async def test_a_plain_function_that_hangs_is_left_as_well() -> None:
+    """With the loop, which waits for it."""
     thread = WorkerThread("coffin")
     thread.start()
     opened = threading.Event()
@@ -289,6 +314,7 @@ async def test_a_plain_function_that_hangs_is_left_as_well() -> None:
 
 @pytest.mark.filterwarnings("error")
 async def test_what_comes_after_the_end_is_cancelled() -> None:
+    """And no coroutine is left that nobody awaited."""
     thread = WorkerThread("coffin")
     thread.start()
     assert await thread.end(5)
@@ -297,12 +323,15 @@ async def test_what_comes_after_the_end_is_cancelled() -> None:
 
 
 async def test_one_that_never_began_has_ended() -> None:
+    """There is nothing to wait for."""
     assert await WorkerThread("coffin").end(0.1)
 
 
 async def test_what_fails_where_nobody_waits_is_told_in_the_log(
     thread: WorkerThread, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """In one line of ours, with the name of the prop."""
+
     async def fail() -> None:
         raise ValueError("no such lamp")
 
@@ -321,6 +350,7 @@ async def test_what_fails_where_nobody_waits_is_told_in_the_log(
 
 
 def test_a_program_ends_in_silence_although_threads_of_workers_hang() -> None:
+    """Loops and plain functions, busy and asleep."""
     program = """
 import asyncio, time
 from lab2mqtt.props.worker_thread import WorkerThread
