@@ -156,7 +156,7 @@ def test_the_labs_stop_blocks_the_original_and_its_release_unblocks_it(
     bench.until(COFFIN, "state", lambda told: told["emergency_stop"] and told["stop_confirmed"], since)
     assert board.state == "blocked"
     assert bench.call(COFFIN, "trigger")["error_code"] == "emergency_stopped"
-    bench.stop_lab(engaged=False)
+    bench.stop_lab(engaged=False)  # within the second after it began
     bench.until_text(f"{COFFIN}/state", "armed", since)
     assert board.state == "armed"
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 import json
+from pathlib import Path
 import threading
 import uuid
 
 import pytest
 from tests.broker.brokers import Broker
 from tests.broker.observer import Observer, retained
-from tests.broker.program import Said, run
+from tests.broker.program import Program, Said, run
+
+from lab2mqtt.cli.leftovers import BOARD
 
 GONE = {  # of one that was killed, and is not there any more
     "availability": "online",
@@ -161,6 +164,28 @@ def test_nothing_is_left(props: Props) -> None:
     said = props.forget("foger")
     assert (said.code, said.out) == (0, "foger is forgotten; nothing was kept (did you mean 'fogger'?)\n")
     assert props.kept("fogger") == set(GONE)
+
+
+def test_a_running_host_lets_a_board_go_and_keeps_its_own(props: Props, tmp_path: Path) -> None:
+    """It withdraws the device of a board that is forgotten; a worker of its own is not."""
+    where = ("--broker", f"mqtt://127.0.0.1:{props.port}", "--base", props.base, "--prefix", props.prefix)
+    hub = ("--discovery", f"{props.base}/hub")
+    folders = ("--root", str(tmp_path), "--state", str(tmp_path))
+    props.say(f"{props.prefix}/esp32/availability", "online")
+    host = Program(["props", *folders, *hub, *where], tmp_path / "log")
+    host.start()
+    try:
+        told = f"{props.base}/esp32/description"
+        props.seen.wait(told, lambda one: one and one["model"] == BOARD, within=15)
+        props.say(f"{props.prefix}/esp32/availability", "offline")
+        assert props.forget("esp32", *hub).code == 0
+        props.seen.wait(told, lambda one: one is None, within=15)
+        assert "heartbeat lives (bridge worker_host runs it)" in props.forget("heartbeat", *hub).err
+        assert "worker_host lives (it is a bridge that runs)" in props.forget("worker_host", *hub).err
+        assert "availability" in props.kept("heartbeat")
+        assert f"nothing is left of anybody under {props.prefix}" in props.forget("--list").out
+    finally:
+        host.terminate()
 
 
 @pytest.mark.parametrize(

@@ -318,6 +318,13 @@ class KitchenSinkDriver:
         self.go.wait(AT_LAST)
         return "seen"
 
+    # A task that only stops.
+
+    async def turn_off(self) -> None:
+        """Let nothing more run into the basin."""
+        self.calls.append("turn_off")
+        self.pours_go.set()
+
     def stop(self) -> None:
         """Close the tap."""
         self.calls.append("stop")
@@ -404,6 +411,7 @@ DEVICE: Device[Snapshot] = Device(
         Task("pour", effect="move"),
         Task("look", effect="read"),
         Task("stare", effect="read"),
+        Task("turn_off", effect="stop"),
         Task(
             "wash",
             run="use_dishwasher",

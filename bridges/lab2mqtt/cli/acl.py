@@ -82,18 +82,18 @@ def _props(options: argparse.Namespace, bridges: Sequence[Outline]) -> access.Pr
             raise Misconfigured("who speaks for these props? Name the worker host's user with --worker-host")
         if not options.prop and not bridges:
             raise Misconfigured("name the CONFIG of each bridge, --worker-host USER, or --prop NAME")
-        return access.Props(None, options.prop, options.prefix) if options.prop else None
+        return access.Props(boards=options.prop, prefix=options.prefix) if options.prop else None
     user, equals, told = options.worker_host.partition("=")
     # The host is a device as well, and each prop has the id that the host makes of its name.
     names = (told if equals else DEFAULT_CLIENT_ID, *_names(options.props), *options.prop_device)
-    devices = dict.fromkeys(map(as_id, names))
-    for name in names:
+    devices = dict.fromkeys(map(as_id, (*names, *options.prop)))  # of boards without a worker as well
+    for name in (*names, *options.prop):
         if not wire.is_device_id(as_id(name)):
             raise Misconfigured(f"{name!r} cannot be made an id: a-z, 0-9, - and _, at most 64 long")
     # As the other bridges of this lab: one base, one hub, one stop.
     like = bridges[0] if bridges else Outline("", "")
     host = Outline(as_id(names[0]), user, tuple(devices), like.base, like.discovery, like.stop_topic)
-    return access.Props(host, options.prop, options.prefix)
+    return access.Props(host, tuple(names), options.prop, options.prefix)
 
 
 def _names(root: Path | None) -> list[str]:

@@ -48,9 +48,10 @@ def presence_of(source: Path, settings: dict[str, object]) -> Presence:
     if dialect != OLDER:
         raise Misconfigured(f"{source / 'node.json'}: dialect {dialect!r} is not {OLDER!r}, the only one")
     own, tries = told["settings"], told.get("try", [])
-    if not isinstance(own, dict) or not isinstance(tries, list):
-        raise Misconfigured(f"{source / 'node.json'}: settings is not an object, or try is not a list")
-    return AsProp(str(own.get("prefix", OLDER)), [str(one) for one in tries])
+    if not isinstance(tries, list):
+        raise Misconfigured(f"{source / 'node.json'}: try is not a list of commands")
+    prefix = own.get("prefix", OLDER) if isinstance(own, dict) else OLDER
+    return AsProp(str(prefix), [str(one) for one in tries])
 
 
 class AsDevice:

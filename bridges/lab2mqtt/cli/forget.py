@@ -13,6 +13,7 @@ from lab2mqtt.core.description import retained_topics
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.core.words import near
 from lab2mqtt.runtime.mqtt import BrokerError
+from lab2mqtt.runtime.old_devices import as_id
 
 
 def forget(options: argparse.Namespace) -> int:
@@ -37,7 +38,7 @@ def forget(options: argparse.Namespace) -> int:
         elif prefix:
             await _forget_prop(options, lab)
         else:
-            hint = await _forget_device(options, lab)
+            hint = await _forget_device(options, lab, name)
             print(json.dumps({"forgotten": name}) if options.json else f"{name} is forgotten{hint}")
         return 0
 
@@ -72,17 +73,18 @@ async def _forget_prop(options: argparse.Namespace, lab: Lab) -> None:
             raise Misconfigured(f"{name} lives ({speaker}) and would say it again; first take it away")
         hint = "" if name in leftovers.kept else f"; nothing was kept{near(name, leftovers.kept)}"
         topics = await leftovers.clear(name)
-        if wire.is_device_id(name):
-            await _forget_device(options, lab)
+        device = as_id(name)
+        is_ours = device in lab.devices and lab[device].reachable  # the worker host withdraws the board
+        if wire.is_device_id(device) and not is_ours:
+            await _forget_device(options, lab, device)
     if options.json:
         print(json.dumps({"forgotten": name, "cleared": topics}, ensure_ascii=False))
     else:
         print(f"{name} is forgotten{hint}", *topics, sep="\n  ")
 
 
-async def _forget_device(options: argparse.Namespace, lab: Lab) -> str:
+async def _forget_device(options: argparse.Namespace, lab: Lab, name: str) -> str:
     """Clear all that is retained of a device; gives a hint where it was not known."""
-    name = options.device
     if name in lab.devices and lab[name].reachable:
         bridge = lab[name].description.get("bridge")
         first = f"take it out of what {bridge} runs" if bridge else "switch it off"

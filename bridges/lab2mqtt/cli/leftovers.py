@@ -9,8 +9,11 @@ import uuid
 from lab2mqtt import wire
 from lab2mqtt.client import Lab
 from lab2mqtt.core.errors import Misconfigured
+from lab2mqtt.props.firmware_worker import Worker as BoardWorker
 from lab2mqtt.runtime.mqtt import BrokerError, Connection, Message
+from lab2mqtt.runtime.old_devices import as_id
 
+BOARD = BoardWorker.product
 LIVES_WITHIN = 6.0  # s; boards say their telemetry every 5 s
 TAKEN_WITHIN = 3.0  # s in which the broker takes what is cleared
 _UP_WITHIN = 10.0  # s
@@ -61,9 +64,12 @@ class Leftovers:
         """Who speaks for a name as far as can be told at once; "" where nobody does."""
         if self._lab.bridges.get(name) == wire.ONLINE:
             return "it is a bridge that runs"
-        if name in self._lab.devices and self._lab[name].reachable:
-            bridge = self._lab[name].description.get("bridge")
-            return f"bridge {bridge} runs it" if bridge else "it is online"
+        device = as_id(name)
+        if device in self._lab.devices and self._lab[device].reachable:
+            about = self._lab[device].description
+            # Of a board without a worker the host only tells what it hears, and forgets it with its topics.
+            if about.get("model") != BOARD:
+                return f"bridge {about['bridge']} runs it" if about.get("bridge") else "it is online"
         return "it has just said something" if name in self._heard else ""
 
     def says_online(self, name: str) -> bool:

@@ -10,7 +10,12 @@ from lab2mqtt.props.view import Snapshot, View
 
 
 class PropDriver:
-    """Drives one prop. Its worker may be another one after a reload."""
+    """Drives one prop. Its worker may be another one after a reload.
+
+    Attributes:
+        prop: The one that runs now.
+        to_release: Whether it was told to stop, and not yet that this is over.
+    """
 
     def __init__(self, prop: Prop, view: View, restart: Callable[[], None]) -> None:
         """Drive a prop.
@@ -21,6 +26,7 @@ class PropDriver:
             restart: Loads its file anew, once nothing runs.
         """
         self.prop = prop
+        self.to_release = False
         self._view = view
         self._restart = restart
 
@@ -69,6 +75,7 @@ class PropDriver:
         Raises:
             Exception: It did not.
         """
+        self.to_release = True
         self.prop.emergency_stop()
 
     def _action(self, task: str) -> Action:

@@ -106,9 +106,7 @@ def _claimed(wanted: str, folder: Path) -> Iterator[str]:
         while package in _busy:
             number += 1
             package = f"{wanted}~{number}"
-        # Another prop may have imported of it already; what it has is the same, unless the folder is another.
-        other = str(folder) not in getattr(sys.modules.get(package), "__path__", [str(folder)])
-        if package in _packages or other:
+        if package in _packages:
             for one in [*sys.modules]:
                 if one == package or one.startswith(f"{package}."):
                     del sys.modules[one]

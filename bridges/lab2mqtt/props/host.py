@@ -371,6 +371,7 @@ class Host:
         """
         if not self._link.up:
             raise Fault("there is no link to the broker by which boards could be told")
+        self._was_stopped = True  # a stop may be shorter than the time between two looks
         boards = [name for name in self._without_worker(self._firmware.online) if name not in self._residents]
         for topic, payload in orders(self.prefix, boards, self.stop_actions):
             self._outbox.run_first(partial(self._link.publish, topic, payload, qos=1))

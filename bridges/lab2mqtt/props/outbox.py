@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 import contextlib
 import logging
+import re
 import threading
 import time
 from typing import NamedTuple
@@ -12,9 +13,16 @@ from typing import NamedTuple
 _LOGGER = logging.getLogger(__name__)
 
 AT_ONCE = 32  # messages of one box in one turn
+BYTES_AT_ONCE = 64 * 1024  # of one box in one turn, the last message apart
 ROOM = 256  # that wait; who has more to say waits
 PATIENCE = 0.5  # s that it waits
 TURN = 0.005  # s of the main loop in one turn
+LOOK_AGAIN = 0.002  # s, where the broker does not keep up
+LONGEST = 1_000_000  # bytes of a message; mosquitto 2.1 drops the link for one of 2 MB
+LONGEST_TOPIC = 65_535  # bytes, as MQTT has it
+
+# A broker drops the link, which is everybody's, for a character that MQTT does not allow.
+_NO_TOPIC = re.compile("[+#\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 
 
 class Message(NamedTuple):
@@ -29,31 +37,30 @@ class Message(NamedTuple):
 class Outbox:
     """All workers' way into the main loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[Message], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        say: Callable[[Message], None],
+        is_behind: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Hand nothing over yet.
 
         Args:
             loop: The main loop.
             say: Called there with each message.
+            is_behind: Tells there whether the broker does not take what was said; then only what is first goes.
         """
         self._loop = loop
         self._say = say
-        self._lock = threading.Condition()
+        self._is_behind = is_behind
+        self._lock = threading.Lock()
         self._first: deque[Callable[[], object]] = deque()
-        self._soon: deque[Callable[[], object]] = deque()
         self._full: deque[Box] = deque()  # with something in them, by whose turn it is
         self._is_coming = False
 
     def box(self, name: str) -> "Box":
         """A box for one worker."""
         return Box(name, self)
-
-    def run_soon(self, function: Callable[[], object]) -> None:
-        """Run a function in the main loop, in order; from any thread, which waits where too many wait."""
-        with self._lock:
-            self.wait_for_room(self._lock, self._soon, lambda: False)
-            self._soon.append(function)
-        self._come()
 
     def run_first(self, function: Callable[[], object]) -> None:
         """Run a function in the main loop before all that waits; from any thread, which never waits."""
@@ -79,20 +86,8 @@ class Outbox:
         self._full.append(box)
         self._come()
 
-    def wait_for_room(
-        self, changed: threading.Condition, waiting: Sized, given_up: Callable[[], bool]
-    ) -> None:
-        """Hold up a thread that has more to say than the main loop takes; not the main loop itself.
-
-        Args:
-            changed: Held; told when something is taken out.
-            waiting: What is waiting.
-            given_up: Ends the wait.
-        """
-        if len(waiting) >= ROOM and not self._is_here():
-            changed.wait_for(lambda: len(waiting) < ROOM or given_up(), PATIENCE)
-
-    def _is_here(self) -> bool:
+    def is_here(self) -> bool:
+        """Whether this is the main loop, which never waits for itself."""
         try:
             return asyncio.get_running_loop() is self._loop
         except RuntimeError:
@@ -110,21 +105,21 @@ class Outbox:
         until = time.monotonic() + TURN
         for _ in range(len(self._first)):
             _try(self._first.popleft())
+        is_behind = self._is_behind()
+        if not is_behind:
+            for _ in range(len(self._full)):
+                box = self._full.popleft()
+                if box.hand_over(until):
+                    self._full.append(box)
+                if time.monotonic() > until:
+                    break
         with self._lock:
-            soon = [self._soon.popleft() for _ in range(min(len(self._soon), ROOM))]
-            self._lock.notify_all()
-        for function in soon:
-            _try(function)
-        for _ in range(len(self._full)):
-            box = self._full.popleft()
-            if box.hand_over(AT_ONCE):
-                self._full.append(box)
-            if time.monotonic() > until:
-                break
-        with self._lock:
-            self._is_coming = bool(self._first or self._soon or self._full)
+            self._is_coming = bool(self._first or self._full) and not is_behind
             if self._is_coming:
                 self._loop.call_soon(self._turn)
+            elif is_behind:
+                self._is_coming = bool(self._full)
+                XX
 
 
 class Box:

@@ -151,7 +151,11 @@ class Prop:
         if not self._attempts.acquire(blocking=False):
             raise TimeoutError(f"{ATTEMPTS} calls of on_emergency_stop hang")
         handler = self.worker.on_emergency_stop
-        work = self._at_once(handler, handler)
+        try:
+            work = self._at_once(handler, handler)
+        except RuntimeError:  # there are no threads left; when it is called again there may be
+            self._attempts.release()
+            raise
         work.add_done_callback(lambda _: self._attempts.release())
         concurrent.futures.wait([work], STOP_WITHIN)
         if not work.done():

@@ -80,7 +80,6 @@ class Resident:
         self._changing: asyncio.TimerHandle | None = None
         self._changed_at = float("-inf")
         self._problems: tuple[str, ...] = ()
-        self._was_stopped = False
         self._background: asyncio.Task[None] | None = None
         self._config: DeviceConfig | None = None
 
@@ -213,9 +212,9 @@ class Resident:
             self._problems = self._prop.problems
             self._values_changed()
         stopped = bool(self._home.why_stopped(self.prop_id))
-        if self._was_stopped and not stopped:
+        if self._driver.to_release and not stopped:  # a stop may be shorter than the time between two looks
             self._background = asyncio.create_task(self._released())
-        self._was_stopped = stopped
+        self._driver.to_release = stopped
 
     async def _released(self) -> None:
         try:

@@ -73,12 +73,14 @@ class Props:
     """The props of a lab, which speak the old dialect.
 
     Attributes:
-        host: The worker host; its devices are the props that have a worker.
+        host: The worker host; its devices are itself, its props, and the boards without a worker.
+        workers: The names that it speaks for under the prefix.
         boards: Firmware, by the name in its topics, which is its user name too.
         prefix: In front of all their topics.
     """
 
     host: Outline | None = None
+    workers: Sequence[str] = ()
     boards: Sequence[str] = ()
     prefix: str = "halloween"
 
@@ -247,7 +249,7 @@ def _check_speakers(bridges: Iterable[Outline], boards: Iterable[str], bases: It
 
 def _check_props(props: Props) -> None:
     """Refuse a board that would speak on topics of the worker host."""
-    taken = (*_NO_PROPS, *(props.host.devices if props.host else ()))
+    taken = (*_NO_PROPS, *props.workers)
     for board in props.boards:
         if board in taken:
             raise Misconfigured(

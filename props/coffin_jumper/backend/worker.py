@@ -135,6 +135,8 @@ class Worker(BaseWorker):
         try:
             await self.board.stop(self._stands, within=LATCHED_WITHIN)
         except Fault:
+            if not self.stopped:
+                return  # released meanwhile
             # The original firmware has no stop; what keeps it from jumping is a block.
             self._blocked_by_stop = self._blocked_by_stop or self.board.state != "blocked"
             self.board.tell("block")

@@ -83,9 +83,10 @@ class Worker(BaseWorker):
         return {"fires": self._fires}
 
     def on_emergency_stop(self) -> None:
-        """End what runs, and tell each prop to disarm; that it did, each prop's own stop confirms."""
+        """End what runs, and tell each armed prop to disarm; that it did, each prop's own stop confirms."""
+        was_armed = self._armed or self._running
         self._end()
-        for cue in self.config.get("disarm", ()):
+        for cue in self.config.get("disarm", ()) if was_armed else ():
             self.command(cue["prop"], cue["action"], cue.get("parameters"))
 
     def on_emergency_stop_released(self) -> None:

@@ -223,6 +223,13 @@ class TestCoffinJumper:
         await ties.until(lambda: ties.states[-1] == "armed")
         assert "trigger" not in ties.actions
 
+    async def test_a_stop_that_is_released_at_once_leaves_no_block(self, ties: PlayedTies, run: Begin) -> None:
+        coffin = await run("coffin_jumper")
+        board = OldCoffin(ties)
+        await there(ties, board, "armed")
+        await coffin.on_emergency_stop()  # no longer engaged
+        assert ties.actions == ["emergency_stop", "stop_action"]
+
     async def test_a_block_that_somebody_wanted_outlives_a_stop(self, ties: PlayedTies, run: Begin) -> None:
         coffin = await run("coffin_jumper")
         await there(ties, OldCoffin(ties), "armed")
@@ -238,6 +245,7 @@ class TestCoffinJumper:
         board = OldCoffin(ties)
         await there(ties, board, "armed")
         board.silent = True
+        ties.stopped = "by the test"
         began = ties.loop.time()
         with pytest.raises(Fault, match="did not confirm"):
             await coffin.on_emergency_stop()
@@ -499,6 +507,11 @@ class TestHaunt:
         with pytest.raises(Refused, match="disarmed"):
             await haunt.do_fire()
         assert "grave_shaker shake" not in ties.words
+
+    async def test_a_stop_of_what_is_not_armed_blocks_nobody(self, ties: PlayedTies, run: Begin) -> None:
+        haunt = await run("haunt", **SWIFT)
+        haunt.on_emergency_stop()
+        assert ties.sent == []
 
     async def test_disarm_ends_what_runs(self, ties: PlayedTies, run: Begin) -> None:
         haunt = await run("haunt", **SWIFT)

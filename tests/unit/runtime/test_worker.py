@@ -554,6 +554,33 @@ async def test_reads_run_at_once_beside_a_task(bench: Bench) -> None:
     assert bench.of("result", task="pour") == []
 
 
+async def test_what_stops_runs_at_once_beside_a_task(bench: Bench) -> None:
+    """It would come too late behind what it is to end; and there is no too many."""
+    pour, waits = bench.send("pour"), bench.send("rinse", {"seconds": 1})
+    for _ in range(execution_module.READS):
+        bench.send("stare")
+    assert (await bench.call("turn_off"))["status"] == "success"
+    assert (await bench.result(pour))["result"] == "poured"
+    assert (await bench.result(waits))["status"] == "success"
+    bench.driver.go.set()
+
+
+async def test_nothing_stands_in_the_way_of_what_stops(bench: Bench) -> None:
+    """Neither who has the device, nor a latch; both still stand in the way of what moves."""
+    await bench.call("reserve", {"holder": "somebody", "seconds": 60})
+    await bench.call("set_maintenance", {"on": True})
+    bench.engage_lab()
+    assert (await bench.call("turn_off"))["status"] == "success"
+    assert bench.driver.calls[-1] == "turn_off"
+    assert (await bench.call("pour"))["error_code"] == "emergency_stopped"
+
+
+async def test_who_stops_something_is_told_of(bench: Bench) -> None:
+    """What only reads leaves no event, this does."""
+    await bench.call("turn_off")
+    assert (await bench.heard("event", event_type="task_succeeded"))["task"] == "turn_off"
+
+
 async def test_reads_are_bounded_too(bench: Bench) -> None:
     """Each holds a thread."""
     for _ in range(execution_module.READS):
