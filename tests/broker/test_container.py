@@ -20,6 +20,7 @@ from lab2mqtt.hub.errors import HubError
 from lab2mqtt.hub.ports import LOOPBACK, free_port
 from lab2mqtt.props.settings import settings_of
 
+PAGE = ROOT / "docs" / "docker.md"
 TLS = "docker/compose.tls.yaml"
 MADE_BY_ACL = {"docker/broker", "docker/broker/users/worker"}
 MADE_BY_OPENSSL = {"docker/broker/ca.crt"}
@@ -40,6 +41,9 @@ def program() -> Path:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """docker/broker, as the documented line makes it, and its certificates."""
     out = tmp_path_factory.mktemp("docker") / "broker"
+    assert (
+        f"lab2mqtt {' '.join(ACL)}".replace("worker --hub", "worker --props /props --hub") in PAGE.read_text()
+    )
     done = run(*ACL, "--props", str(ROOT / "props"), "--out", str(out))
     assert done.code == 0, done.err
     (out / "data").mkdir()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 import json
-from pathlib import Path
 import shutil
 import threading
 from typing import Any
@@ -100,6 +99,7 @@ def line_of(board: OldCoffin) -> Line:
 
 
 def test_home_assistant_is_shown_one_device_in_the_props_words(bench: PropsBench, board: OldCoffin) -> None:
+    """Declared entities, and no second one for the same task."""
     board.tell(pir=True, triggers=4)
     state = bench.until(COFFIN, "state", lambda told: told.get("motion")).json
     assert {key: state[key] for key in ("motion", "triggers", "volume", "solenoid", "rssi", "state")} == {
@@ -118,6 +118,7 @@ def test_home_assistant_is_shown_one_device_in_the_props_words(bench: PropsBench
 
 
 def test_a_trigger_is_answered_by_what_the_board_did(bench: PropsBench, board: OldCoffin) -> None:
+    """On both ways to command it."""
     assert bench.call(COFFIN, "trigger")["status"] == "success"
     assert board.state == "action"
     refused = bench.call(COFFIN, "trigger")
@@ -130,6 +131,7 @@ def test_a_trigger_is_answered_by_what_the_board_did(bench: PropsBench, board: O
 
 
 def test_parameters_reach_the_original_as_params(bench: PropsBench, board: OldCoffin) -> None:
+    """It knows no ``args``."""
     request = bench.send(COFFIN, "set_volume", {"volume": 12})
     until(lambda: board.values["vol"] == 12, "the board has been told")
     board.tell()
@@ -140,6 +142,7 @@ def test_parameters_reach_the_original_as_params(bench: PropsBench, board: OldCo
 
 
 def test_a_board_that_is_gone_is_a_fault_and_refuses(bench: PropsBench, board: OldCoffin) -> None:
+    """By the board's will."""
     since = bench.seen.mark()
     line_of(board).cut()
     bench.until(COFFIN, "state", lambda told: told["readiness"] == "fault", since)
@@ -150,6 +153,7 @@ def test_a_board_that_is_gone_is_a_fault_and_refuses(bench: PropsBench, board: O
 def test_the_labs_stop_blocks_the_original_and_its_release_unblocks_it(
     bench: PropsBench, board: OldCoffin
 ) -> None:
+    """Also a stop of less than a second."""
     bench.call(COFFIN, "trigger")
     since = bench.seen.mark()
     bench.stop_lab()
@@ -162,6 +166,7 @@ def test_the_labs_stop_blocks_the_original_and_its_release_unblocks_it(
 
 
 def test_the_haunt_fires_and_tells_who_did_not_answer(bench: PropsBench, board: OldCoffin) -> None:
+    """The fogger has no board here."""
     told = bench.call("haunt", "fire")
     assert (told["error_code"], told["error"]) == ("not_allowed", "disarmed; `arm` first")
     told = bench.call("haunt", "arm")
@@ -172,6 +177,7 @@ def test_the_haunt_fires_and_tells_who_did_not_answer(bench: PropsBench, board: 
 
 
 def test_the_originals_example_runs(bench: PropsBench) -> None:
+    """Loaded by the host as it is."""
     bench.until_text("example_prop/telemetry/tick", "1")
     since = bench.cmd("example_prop", "ping hello")
     bench.until_text("example_prop/telemetry/pong", "hello", since)

@@ -344,6 +344,8 @@ def test_the_worker_host_lives_wholly_under_its_list(haunt: Haunt, tmp_path: Pat
                 seen.wait(state, lambda told: told and told["readiness"] == "ready", within=15)
                 seen.wait(f"homeassistant/device/lab2mqtt_{name}/config")
             seen.wait("halloween/worker_host/uptime")
+            for name in (PROP, "heartbeat"):
+                seen.wait(f"halloween/{name}/availability")  # said once it takes commands
             ada.say("halloween/heartbeat/cmd", "ping 3")
             seen.wait("halloween/heartbeat/telemetry/pong", lambda told: told == 3)
             ada.say(f"halloween/{PROP}/cmd", "both")

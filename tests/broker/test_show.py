@@ -43,6 +43,8 @@ def bench(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     write(made.root / "more" / "listed.yaml", "cues: [{at: 0, target: coffin, action: creek}]")
     write(made.root / "show.yaml", "shows: [more/listed.yaml]")
     with made:
+        made.until_text("show/state", "idle")
+        made.until_text("coffin/state", "started")
         made.until_ready("show")
         made.until_ready("coffin")
         yield made
@@ -73,15 +75,21 @@ def test_a_show_reaches_props_and_firmware(bench: PropsBench) -> None:
 
 def test_home_assistant_has_what_a_show_needs(bench: PropsBench) -> None:
     """A button for each show, state and next cue."""
-    entities = bench.last("show", "description")["entities"]
+    described = bench.until("show", "description", lambda told: "play_lab" in told["entities"])
+    entities = described.json["entities"]
     assert entities["play_lab"]["name"] == "Play The haunted lab"
     assert entities["play_lab"]["parameters"] == {"show": "lab"}
     assert {"play_jam", "play_listed", "do_pause", "do_resume", "do_stop", "jump", "loop"} <= entities.keys()
     since = bench.seen.mark()
-    assert bench.call("show", "play", {"show": "lab", "cue": 4})["status"] == "success"
-    bench.until("show", "state", lambda told: told["state"] == "playing", since)
-    bench.until("show", "state", lambda told: told["next_cue"] == "end" or told["cue"] == 4, since)
-    bench.until("show", "state", lambda told: told["state"] == "idle" and told["next_cue"] == "none", since)
+    assert bench.call("show", "play", {"show": "lab", "cue": "creak"})["result"] == {"show": "lab", "cue": 2}
+    bench.until(
+        "show",
+        "state",
+        lambda told: (told["state"], told["next_cue"][:1], told["cue"]) == ("playing", "3", 2),
+        since,
+    )
+    assert bench.call("show", "stop")["status"] == "success"
+    bench.until("show", "state", lambda told: (told["state"], told["next_cue"]) == ("stopped", "none"), since)
 
 
 @pytest.mark.parametrize(

@@ -259,7 +259,7 @@ def set_number(hub: HomeAssistant, key: str, value: float) -> None:
 
 def complaints(log: str) -> list[str]:
     """The errors and warnings in a hub's log that have to do with us, with the lines that belong to them."""
-    ours = ("lab2mqtt", "plate_resort", "plate-resort", "kitchen_sink", "template variable", "mqtt")
+    ours = ("lab2mqtt", "plate_resort", "plate-resort", "kitchen_sink", "spook", "template variable", "mqtt")
     own = (
         # 2025.4 clears the topic of a device that goes, as we just did, and wonders that nothing is left.
         "No device components to cleanup",

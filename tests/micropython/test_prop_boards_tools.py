@@ -127,7 +127,7 @@ def test_a_node_that_makes_no_sense_is_told(micropython: Path, tmp_path: Path, t
 def small(broker: Broker, make_board: MakeBoard, micropython32: Path) -> Iterator[Prop]:
     """The coffin on words of 32 bits, with a third of an ESP32's memory less what its stand-ins take."""
     config = {"keepalive": 5, "settings": QUICK[COFFIN]}
-    board = make_board(broker, interpreter=micropython32, node=COFFIN, config=config, heap="96k")
+    board = make_board(broker, interpreter=micropython32, node=COFFIN, config=config, heap="128k")
     with contextlib.closing(Prop(board)) as prop:
         yield prop.start()
 

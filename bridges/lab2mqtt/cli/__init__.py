@@ -233,10 +233,11 @@ def _add_forget(command: Callable[..., argparse.ArgumentParser]) -> None:
     forget = command(
         "forget", "cli.forget:forget", "clear what the broker keeps of a device that is gone", lab=True
     )
-    forget.add_argument("device", nargs="?", metavar="DEVICE")
+    what = forget.add_mutually_exclusive_group(required=True)
+    what.add_argument("device", nargs="?", metavar="DEVICE")
+    what.add_argument("--list", action="store_true", help="tell of which props something is left")
     forget.add_argument("--discovery", metavar="TOPIC", help="Home Assistant's prefix (homeassistant)")
     forget.add_argument("--prefix", metavar="TOPIC", help="of props: clear a prop of that name, too")
-    forget.add_argument("--list", action="store_true", help="tell of which props something is left")
 
 
 def _add_board(command: Callable[..., argparse.ArgumentParser]) -> None:

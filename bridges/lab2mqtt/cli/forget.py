@@ -20,10 +20,8 @@ def forget(options: argparse.Namespace) -> int:
     """Clear the retained messages of a device, with a prefix also those of a prop; or list what is left."""
     name, prefix = options.device, options.prefix
     wrong = ""
-    if options.list and (name or not prefix):
-        wrong = "--list wants --prefix TOPIC, and no device: it clears nothing"
-    elif not options.list and not name:
-        wrong = "name the DEVICE that is gone; --list --prefix TOPIC tells of which props something is left"
+    if options.list and prefix is None:
+        wrong = "--list wants --prefix TOPIC, such as halloween"
     elif prefix is not None and not wire.is_base(prefix):
         wrong = f"--prefix {prefix!r} has an empty level, a wildcard, or $ in front"
     elif name and not wire.is_device_id(name) and (not prefix or set(name) & set("/+#")):

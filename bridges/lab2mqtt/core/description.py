@@ -212,6 +212,8 @@ def _entity(entity: Entity[Any], tasks: Mapping[str, BoundTask]) -> dict[str, ob
         told["enabled"] = False
     if not entity.reachable:
         told["availability"] = "bridge"
+    if not entity.sure:
+        told["sure"] = False
     told["part"] = entity.part
     if isinstance(entity, Readable):
         told["attributes"] = list(entity.attributes)

@@ -33,6 +33,7 @@ class Entity(Generic[S]):
             as long as the bridge lives.
         part: The part of the device to which it belongs, a device of its own in Home Assistant; it is there
             as long as the instrument tells of that part.
+        sure: Whether the state always has its value, and of the declared kind; else the hub is to look.
     """
 
     platform: ClassVar[str]
@@ -46,6 +47,7 @@ class Entity(Generic[S]):
     device_class: str = ""
     reachable: bool = True
     part: str = ""
+    sure: bool = True
 
     def __post_init__(self) -> None:
         if not _KEY.fullmatch(self.key):

@@ -36,6 +36,18 @@ def value(key: str, entity: Mapping[str, Any]) -> str:
     return f"value_json[{name}]" if sure else f"value_json.get({name})"
 
 
+def _if(fits: str, key: str, entity: Mapping[str, Any]) -> str:
+    """A value, or None where it is not sure and does not fit: the hub would log that each time.
+
+    Args:
+        fits: A template expression behind the value: ``in ["a", "b"]``.
+        key: The key of the entity.
+        entity: The entity in the description.
+    """
+    measured = value(key, entity)
+    return measured if entity.get("sure", True) else f"{measured} if {measured} {fits} else None"
+
+
 def command_template(entity: Mapping[str, Any], chosen: str = "value | tojson") -> str:
     """Writes a command, from the value that a person chose.
 
@@ -87,8 +99,11 @@ def _sensor(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
         fields["state_class"] = entity["state_class"]
     if "options" in entity:
         fields |= {"options": entity["options"], "device_class": "enum"}
+        fields["value_template"] = f"{{{{ {_if(_one_of(entity), key, entity)} }}}}"
     measured = value(key, entity)
-    if entity.get("device_class") == "timestamp":  # ours are seconds since the epoch
+    if not entity.get("sure", True) and {"unit", "state_class"} & entity.keys():
+        fields["value_template"] = f"{{{{ {_if('| is_number', key, entity)} }}}}"
+    elif entity.get("device_class") == "timestamp":  # ours are seconds since the epoch
         fields["value_template"] = f"{{{{ None if {measured} is none else {measured} | as_datetime }}}}"
     elif "unit" not in entity and "options" not in entity:
         # A state holds 255 characters; lists become words.
@@ -114,9 +129,18 @@ def _on_off(measured: str, on: str = "ON", off: str = "OFF") -> str:
     return f"{{{{ None if {measured} is none else ('{on}' if {measured} else '{off}') }}}}"
 
 
+def _one_of(entity: Mapping[str, Any]) -> str:
+    return f"in {json.dumps(entity['options'])}"
+
+
 def _number(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
+    fields = _state(key, entity, topics)
+    if fields:
+        low, high = entity["minimum"], entity["maximum"]
+        fits = f"| is_number and {low} <= {value(key, entity)} | float <= {high}"
+        fields["value_template"] = f"{{{{ {_if(fits, key, entity)} }}}}"
     return (
-        _state(key, entity, topics)
+        fields
         | _command(entity, topics)
         | {
             "min": entity["minimum"],
@@ -129,7 +153,10 @@ def _number(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
 
 
 def _select(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:
-    return _state(key, entity, topics) | _command(entity, topics) | {"options": entity["options"]}
+    fields = _state(key, entity, topics)
+    if fields:
+        fields["value_template"] = f"{{{{ {_if(_one_of(entity), key, entity)} }}}}"
+    return fields | _command(entity, topics) | {"options": entity["options"]}
 
 
 def _switch(key: str, entity: Mapping[str, Any], topics: Topics) -> Fields:

@@ -21,7 +21,7 @@ _LOGGER = logging.getLogger(__name__)
 FRONT = "do_"
 CATCH_ALL = "do_command"
 _MARK = "__lab2mqtt_action__"
-_TAKEN = HOUSE_TASKS.keys() - {"pause", "resume"}  # which no prop has
+_TAKEN = {*HOUSE_TASKS, "restart_worker"} - {"pause", "resume"}  # which no prop has
 
 _READ = {"ping", "status"}
 _STOP = {"block", "disarm", "halt", "abort", "off", "emergency_stop", "fade_to_stop"}

@@ -205,8 +205,8 @@ class Board:
         if not self.online:
             raise Unreachable(f"{self.board_id} is offline and cannot confirm that it stands")
         if not await self.until(lambda: self.online and stands(), within):
-            told = f"its state is {self.state or 'unknown'}" if self.online else "it went offline"
-            raise Fault(f"{self.board_id} did not confirm the stop within {within:g} s: {told}")
+            told = self.state or "not known"
+            raise Fault(f"{self.board_id} did not confirm the stop within {within:g} s: its state is {told}")
 
     def release(self) -> None:
         """Release its own emergency stop, at once or as soon as it is back."""

@@ -80,6 +80,14 @@ class Commands:
             del self._open[request_id]
             prop.say("warn", f"{spoken.action} was not done: the prop is not ready yet")
 
+    def stops(self, prop: Commanded, message: Message) -> bool:
+        """Whether a message is a command that stops something, and so waits behind no flood."""
+        try:
+            action = prop.actions.get(read(message.payload).action)
+        except Unreadable:
+            return False
+        return action is not None and action.effect == "stop"
+
     def result(self, message: Mapping[str, Any] | str) -> None:
         """Hear a result of any device of the host."""
         if not self._open:

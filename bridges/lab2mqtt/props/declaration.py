@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
+import re
+from typing import Any, Literal
 
 from lab2mqtt.core.device import Device, Task
 from lab2mqtt.core.entities import (
@@ -22,7 +23,7 @@ from lab2mqtt.core.entities import (
 )
 from lab2mqtt.core.parameters import Parameter
 from lab2mqtt.props.actions import Action, in_words
-from lab2mqtt.props.base import BaseWorker
+from lab2mqtt.props.base import STOPS, BaseWorker
 from lab2mqtt.props.seen import Seen
 from lab2mqtt.props.view import Snapshot
 
@@ -35,17 +36,20 @@ _ICONS = {"stop": "mdi:stop-circle-outline", "move": "mdi:play-circle-outline"}
 
 
 def declare(
-    prop_id: str, worker: BaseWorker | None, actions: Mapping[str, Action], seen: Seen
+    prop_id: str, worker: BaseWorker | type[BaseWorker], actions: Mapping[str, Action], seen: Seen
 ) -> Device[Snapshot]:
     """Declare a prop.
 
     Args:
         prop_id: Its id.
-        worker: Its worker; None where that could not be made.
+        worker: Its worker, or until that is made its class.
         actions: The worker's, by their words.
         seen: What it has said by now.
+
+    Raises:
+        Exception: What the worker declares does not fit together, or is nothing of the kind.
     """
-    of: Any = worker or BaseWorker
+    of: Any = worker
     tasks = [_task(action) for action in actions.values()]
     if hasattr(of, COMMAND):
         tasks.append(_any_command())
@@ -71,7 +75,7 @@ def declare(
         driver="",
         entities=(*(one for one in fixed if one.key not in own), *entities.values()),
         tasks=tasks,
-        stop="stop" if _can_move(of, tasks) else "",
+        stop="stop",
         poll=_POLL,
         poll_busy=_POLL,
         faults=lambda now: now.problems,
@@ -80,10 +84,13 @@ def declare(
     )
 
 
-def _can_move(worker: Any, tasks: list[Task]) -> bool:  # noqa: ANN401 - an instance, or the class of all
-    stops = type(worker).on_emergency_stop if isinstance(worker, BaseWorker) else None
-    own = stops is not None and stops is not BaseWorker.on_emergency_stop
-    return own or bool(worker.boards) or any(task.effect == "move" for task in tasks)
+def can_move(worker: BaseWorker, actions: Mapping[str, Action]) -> bool:
+    """Whether there is anything to stop: a worker that only listens needs no stop of its own."""
+    own = type(worker).on_emergency_stop is not BaseWorker.on_emergency_stop
+    moves = hasattr(worker, COMMAND) or any(
+        one.effect == "move" or one.word in STOPS for one in actions.values()
+    )
+    return own or moves or bool(worker.boards)
 
 
 def _task(action: Action) -> Task:
@@ -117,7 +124,7 @@ def _any_command() -> Task:
 def _reading(entity: Entity[Any]) -> Entity[Any]:
     """A declared entity, with the telemetry of its key as its value."""
     if isinstance(entity, Readable) and entity.read is None and not isinstance(entity, Button):
-        return replace(entity, read=_value(entity.key))
+        return replace(entity, read=_value(entity.key), sure=False)
     return entity
 
 
@@ -131,7 +138,14 @@ def _value_of(key: str, now: Snapshot) -> object:
 
 def _state(of: Any, seen: Seen) -> Entity[Snapshot]:  # noqa: ANN401
     words = list(dict.fromkeys((*of.states, "started", "stopped", *seen.states)))
-    return Sensor("state", "State", options=words, icon="mdi:state-machine", read=lambda now: now.state)
+    return Sensor(
+        "state",
+        "State",
+        options=words,
+        icon="mdi:state-machine",
+        read=lambda now: now.state,
+        sure=False,
+    )
 
 
 def _of_every_prop() -> Iterator[Entity[Snapshot]]:
@@ -154,14 +168,16 @@ def _of_every_prop() -> Iterator[Entity[Snapshot]]:
 def _sensor(key: str, kind: str) -> Entity[Snapshot]:
     name = in_words(key)
     if kind == "flag":
-        return BinarySensor(key, name, read=_value(key))
+        return BinarySensor(key, name, read=_value(key), sure=False)
     # Of a text there are no statistics; of a number nobody knows the unit.
-    return Sensor(key, name, state_class="measurement" if kind == "number" else "", read=_value(key))
+    state_class: Literal["measurement", ""] = "measurement" if kind == "number" else ""
+    return Sensor(key, name, state_class=state_class, read=_value(key), sure=False)
 
 
 def _controls(action: Action) -> Iterator[Entity[Snapshot]]:
     """A button where an action needs nothing, and a field where its one argument is known."""
-    key, icon = f"do_{action.word}"[:64], action.icon or _ICONS.get(action.effect, "")
+    key = re.sub(r"[^a-z0-9]+", "_", action.method.lower()).strip("_")[:64]
+    icon = action.icon or _ICONS.get(action.effect, "")
     needed = [one for one in action.parameters if one.required]
     if not needed:
         yield Button(key, action.name, task=action.task, icon=icon or "mdi:gesture-tap-button")
@@ -174,6 +190,7 @@ def _controls(action: Action) -> Iterator[Entity[Snapshot]]:
         "parameter": parameter.name,
         "icon": icon,
         "read": _value(told),
+        "sure": False,
     }
     name = action.name if needed else f"{action.name}: {parameter.name.replace('_', ' ')}"
     field = key if needed else f"{key}_{parameter.name}"[:64]

@@ -1,10 +1,12 @@
 """A prop as the runtime drives it: the driver of a device whose instrument is a worker."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 from lab2mqtt import wire
 from lab2mqtt.core.errors import Refused, Unreachable
 from lab2mqtt.props.actions import Action, as_text
+from lab2mqtt.props.declaration import can_move
 from lab2mqtt.props.prop import Prop
 from lab2mqtt.props.view import Snapshot, View
 
@@ -14,6 +16,7 @@ class PropDriver:
 
     Attributes:
         prop: The one that runs now.
+        begun: Set while it has been started, well or not.
         to_release: Whether it was told to stop, and not yet that this is over.
     """
 
@@ -26,12 +29,14 @@ class PropDriver:
             restart: Loads its file anew, once nothing runs.
         """
         self.prop = prop
+        self.begun = asyncio.Event()
         self.to_release = False
         self._view = view
         self._restart = restart
 
     async def open(self) -> None:
-        """Nothing: the worker runs already."""
+        """Wait until the worker has been started; one that could not be is there, and has a fault."""
+        await self.begun.wait()
 
     async def close(self) -> None:
         """Nothing: the host ends it."""
@@ -76,6 +81,8 @@ class PropDriver:
             Exception: It did not.
         """
         self.to_release = True
+        if self.prop.worker and not can_move(self.prop.worker, self.prop.actions):
+            return
         self.prop.emergency_stop()
 
     def _action(self, task: str) -> Action:

@@ -25,6 +25,7 @@ from lab2mqtt.props.settings import PropsSettings
 from lab2mqtt.props.watching import Watching
 from lab2mqtt.runtime.bridge import Bridge
 from lab2mqtt.runtime.config import Config, DeviceConfig
+from lab2mqtt.runtime.inbox import Inbox
 from lab2mqtt.runtime.kept import Kept
 from lab2mqtt.runtime.mqtt import BrokerError, Message
 from lab2mqtt.runtime.old_devices import as_id
@@ -66,7 +67,10 @@ class Host:
         self._name = as_id(settings.client_id)
         self._state = settings.state
         self._residents: dict[str, Resident] = {}
+        self._refused: dict[str, str] = {}  # why, by file
         self._command_handlers: dict[str, Callable[[Message], None]] = {}
+        self._commanded: dict[str, Resident] = {}  # by topic
+        self._inbox = Inbox(self._take_command, self._drop_command)
         self._background: set[asyncio.Task[None]] = set()
         self._link = PropsLink(settings.broker, settings.client_id, settings.prefix)
         self._record = Record(Kept(self._state and self._state / "props.json"))
@@ -83,7 +87,7 @@ class Host:
         Raises:
             Misconfigured: Another process runs under this name.
         """
-        self._outbox = Outbox(asyncio.get_running_loop(), self._say)
+        self._outbox = Outbox(asyncio.get_running_loop(), self._say, lambda: self._link.connection.behind)
         watch = Watching(self._settings) if self._settings.watch else None
         await asyncio.gather(*(self._admit(found) for found in find(self._settings)))
         boards = [name for name in self._record.firmware if name not in self._residents]
@@ -163,20 +167,35 @@ class Host:
         )
         if taken or not resident.device_id:
             why = "is there already" if taken else "cannot be made an id: a-z, 0-9, - and _, at most 64"
+            self._refused[str(found.file)] = f"{found.name} is not run: the id {resident.prop_id!r} {why}"
             _LOGGER.error("%s is not run: the id %r %s", found.file, resident.prop_id, why)
             await resident.stop(END_WITHIN)
             return None
+        self._refused.pop(str(found.file), None)
         self._residents[resident.prop_id] = resident
         if resident.speaks:
             self._hear_commands(resident)
         return resident
 
     def _hear_commands(self, resident: Resident) -> None:
+        topic = f"{self.prefix}/{resident.prop_id}/cmd"
+
         def hear(message: Message) -> None:
+            self._inbox.put(message)
+            if self._inbox.waits(topic) and self._commands.stops(resident, message):
+                self._inbox.catch_up(topic)
+
+        self._commanded[topic] = resident
+        self._command_handlers[resident.prop_id] = hear
+        self._link.hear(topic, hear)
+
+    def _take_command(self, message: Message) -> None:
+        if resident := self._commanded.get(message.topic):
             self._commands.take(resident, message)
 
-        self._command_handlers[resident.prop_id] = hear
-        self._link.hear(f"{self.prefix}/{resident.prop_id}/cmd", hear)
+    def _drop_command(self, topic: str) -> None:
+        if resident := self._commanded.get(topic):
+            resident.say("warn", "more commands come than can be done; one was dropped")
 
     def restart(self, prop_id: str) -> None:
         """Load a prop's file anew, once it does nothing.
@@ -223,6 +242,7 @@ class Host:
             await self._begin(resident)
 
     async def _gone_file(self, found: Found) -> None:
+        self._refused.pop(str(found.file), None)
         for resident in list(self._residents.values()):
             if resident.found.file == found.file:
                 _LOGGER.info("%s is no longer there; its prop is ended, and withdrawn", found.file)
@@ -237,6 +257,7 @@ class Host:
         self._link.unhear(resident.handlers)
         if hear := self._command_handlers.pop(prop_id, None):
             self._link.unhear({hear})
+            self._commanded.pop(f"{self.prefix}/{prop_id}/cmd")
         if resident.speaks:
             self._link.forget(f"{self.prefix}/{prop_id}")
         self._record.forget(prop_id)
@@ -268,6 +289,10 @@ class Host:
     def bridge(self) -> str:
         """The id of the host's bridge."""
         return self._name
+
+    def tasks_changed(self, resident: Resident) -> None:
+        """Take in what a prop can do by now."""
+        self._in_background(self._take_in(resident.config))
 
     def device_changed(self, resident: Resident) -> None:
         """Show what a prop says that it has not said before."""
@@ -348,7 +373,7 @@ class Host:
             workers=sum(one.runs for one in residents),
             firmware=tuple(self._without_worker(self._firmware.online)),
             dropped=sum(one.dropped for one in residents),
-            problems=tuple(problems),
+            problems=(*self._refused.values(), *problems),
         )
 
     def _is_ours(self, name: str) -> bool:

@@ -90,7 +90,10 @@ class PropsLink:
         self._greeted = False
         for topic in list(self._heard):
             # Each by itself: of several topics in one packet amqtt now and then takes only the first.
-            await connection.listen([(topic, 1)])
+            try:
+                await connection.listen([(topic, 1)])
+            except BrokerError as error:  # one that a worker must not hear; else the next link does it
+                _LOGGER.warning("%s", error)
         self._greeted = True
         for topic, (payload, qos) in self._retained.items():
             self._publish(topic, payload, qos, retain=True)

@@ -5,24 +5,22 @@ from collections import deque
 from collections.abc import Callable
 import contextlib
 import logging
-import re
 import threading
 import time
 from typing import NamedTuple
+
+from lab2mqtt.props.topics import topic_or_error
 
 _LOGGER = logging.getLogger(__name__)
 
 AT_ONCE = 32  # messages of one box in one turn
 BYTES_AT_ONCE = 64 * 1024  # of one box in one turn, the last message apart
 ROOM = 256  # that wait; who has more to say waits
+ROOM_BYTES = 2_000_000  # of them
 PATIENCE = 0.5  # s that it waits
 TURN = 0.005  # s of the main loop in one turn
 LOOK_AGAIN = 0.002  # s, where the broker does not keep up
 LONGEST = 1_000_000  # bytes of a message; mosquitto 2.1 drops the link for one of 2 MB
-LONGEST_TOPIC = 65_535  # bytes, as MQTT has it
-
-# A broker drops the link, which is everybody's, for a character that MQTT does not allow.
-_NO_TOPIC = re.compile("[+#\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 
 
 class Message(NamedTuple):
@@ -48,7 +46,7 @@ class Outbox:
         Args:
             loop: The main loop.
             say: Called there with each message.
-            is_behind: Tells there whether the broker does not take what was said; then only what is first goes.
+            is_behind: Tells there whether the broker does not take what was said; then only stops go out.
         """
         self._loop = loop
         self._say = say
@@ -114,16 +112,13 @@ class Outbox:
                 if time.monotonic() > until:
                     break
         with self._lock:
-            self._is_coming = bool(self._first or self._full) and not is_behind
+            self._is_coming = bool(self._first or self._full)
             if self._is_coming:
-                self._loop.call_soon(self._turn)
-            elif is_behind:
-                self._is_coming = bool(self._full)
-                XX
+                self._loop.call_later(LOOK_AGAIN if is_behind else 0, self._turn)
 
 
 class Box:
-    """One worker's messages. A box that is not closed loses nothing but what waits too long.
+    """What one worker says and asks of the main loop, in order. It loses nothing but what waits too long.
 
     Attributes:
         dropped: How many messages were lost.
@@ -139,7 +134,8 @@ class Box:
         self._name = name
         self._outbox = outbox
         self._changed = threading.Condition()
-        self._waiting: deque[Message] = deque()
+        self._waiting: deque[Message | Callable[[], object]] = deque()
+        self._size = 0  # of what waits
         self._is_listed = False
         self._closed = False
         self.dropped = 0
@@ -148,64 +144,100 @@ class Box:
         """Hand a message over; from any thread, which waits up to half a second where too many wait.
 
         Then the oldest is dropped that the broker would not have to confirm.
+
+        Raises:
+            ValueError: No broker would take it, and might drop the link for it.
         """
-        message = Message(topic, payload, qos, retain)
-        with self._changed:
-            self._outbox.wait_for_room(self._changed, self._waiting, lambda: self._closed)
-            if self._closed:
-                return
-            if len(self._waiting) >= ROOM:
-                self._drop_one()
-            self._waiting.append(message)
-            if self._is_listed:
-                return
-            self._is_listed = True
-        self._outbox.take_up(self)
+        self._put(_message(topic, payload, qos, retain=retain))
 
     def urgent(self, topic: str, payload: str, qos: int = 1, retain: bool = False) -> None:  # noqa: FBT001, FBT002
-        """Hand over what passes all that waits, of whomever: a stop. Never waits."""
-        message = Message(topic, payload, qos, retain)
-        self._outbox.run_first(lambda: self._say(message))
+        """Hand over what passes all that waits, of whomever: a stop. Never waits.
+
+        Raises:
+            ValueError: No broker would take it.
+        """
+        message = _message(topic, payload, qos, retain=retain)
+        self._outbox.run_first(lambda: self._do(message))
 
     def run_soon(self, function: Callable[[], object]) -> None:
-        """Run a function in the main loop, unless the box is closed by then."""
-        if not self._closed:
-            self._outbox.run_soon(lambda: None if self._closed else function())
+        """Run a function in the main loop, unless the box is closed by then; waits as ``put`` does."""
+        self._put(function)
 
     def close(self) -> None:
         """Let nothing of it go out any more: its worker was given up."""
         with self._changed:
             self._closed = True
             self._waiting.clear()
+            self._size = 0
             self._changed.notify_all()
 
-    def hand_over(self, most: int) -> bool:
-        """Say some of it, in the main loop.
+    def hand_over(self, until: float) -> bool:
+        """Say and do some of it, in the main loop.
+
+        Args:
+            until: Monotonic seconds when it is enough.
 
         Returns:
             Whether there is more.
         """
+        size = 0
+        for _ in range(AT_ONCE):
+            with self._changed:
+                if not self._waiting:
+                    break
+                one = self._waiting.popleft()
+                self._size -= _size(one)
+            self._do(one)
+            size += _size(one)
+            if size >= BYTES_AT_ONCE or time.monotonic() > until:
+                break
         with self._changed:
-            taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), most))]
-            self._is_listed = bool(self._waiting)
-            is_more = self._is_listed
             self._changed.notify_all()
-        for message in taken:
-            self._say(message)
-        return is_more
+            self._is_listed = bool(self._waiting)
+            return self._is_listed
 
-    def _say(self, message: Message) -> None:
+    def _put(self, one: Message | Callable[[], object]) -> None:
+        with self._changed:
+            if self._is_full() and not self._outbox.is_here():
+                self._changed.wait_for(lambda: self._closed or not self._is_full(), PATIENCE)
+            if self._closed:
+                return
+            if self._is_full():
+                self._drop_one()
+            self._waiting.append(one)
+            self._size += _size(one)
+            if self._is_listed:
+                return
+            self._is_listed = True
+        self._outbox.take_up(self)
+
+    def _is_full(self) -> bool:
+        return len(self._waiting) >= ROOM or self._size >= ROOM_BYTES
+
+    def _do(self, one: Message | Callable[[], object]) -> None:
         if not self._closed:
-            _try(lambda: self._outbox.say(message))
+            _try((lambda: self._outbox.say(one)) if isinstance(one, Message) else one)
 
     def _drop_one(self) -> None:
-        oldest = next((place for place, message in enumerate(self._waiting) if not message.qos), None)
+        waiting = enumerate(self._waiting)
+        oldest = next((place for place, one in waiting if isinstance(one, Message) and not one.qos), None)
         if oldest is None:
             return
+        self._size -= _size(self._waiting[oldest])
         del self._waiting[oldest]
         if not self.dropped:
             _LOGGER.warning("%s says more than can be sent; the oldest is dropped", self._name)
         self.dropped += 1
+
+
+def _message(topic: str, payload: str, qos: int, *, retain: bool) -> Message:
+    if (size := len(payload.encode())) > LONGEST:
+        raise ValueError(f"a message on {topic} has {size} bytes; at most {LONGEST} go")
+    return Message(topic_or_error(topic), payload, qos, retain)
+
+
+def _size(one: Message | Callable[[], object]) -> int:
+    return len(one.payload) if isinstance(one, Message) else 0
 
 
 def _try(function: Callable[[], object]) -> None:

@@ -37,6 +37,7 @@ class Prop:
     Attributes:
         prop_id: Its id; the name of its file or folder until it is loaded.
         actions: What it does when asked, by word.
+        kind: The worker's class; None until it is loaded.
         worker: The instance; None until it is made.
         warnings: What is wrong with its files although it was loaded.
         phase: ``failed`` is what cannot be loaded or started, and what had to be left to itself ``stopped``.
@@ -51,6 +52,7 @@ class Prop:
         """
         self.prop_id = found.name
         self.actions: Mapping[str, Action] = {}
+        self.kind: type[BaseWorker] | None = None
         self.worker: BaseWorker | None = None
         self.warnings: Sequence[str] = ()
         self.phase: Literal["loading", "running", "failed", "stopped"] = "loading"
@@ -208,7 +210,7 @@ class Prop:
                 self._fail(f"was loaded too late to be {loaded.prop_id} and not {self.prop_id}")
                 return
             self._loaded = loaded
-            self.prop_id, self.actions = loaded.prop_id, actions
+            self.prop_id, self.kind, self.actions = loaded.prop_id, loaded.worker, actions
             self.warnings, self._problem = loaded.warnings, ""
 
     async def _start(self) -> None:

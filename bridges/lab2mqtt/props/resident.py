@@ -6,9 +6,9 @@ import logging
 from typing import Protocol
 
 from lab2mqtt import wire
-from lab2mqtt.core.description import Instance, bind
+from lab2mqtt.core.description import Instance, bind, describe
 from lab2mqtt.props.actions import Action
-from lab2mqtt.props.base import OFFLINE, ONLINE, STARTED, STOPPED
+from lab2mqtt.props.base import OFFLINE, ONLINE, STARTED, STOPPED, BaseWorker
 from lab2mqtt.props.declaration import COMMAND, declare
 from lab2mqtt.props.driver import PropDriver
 from lab2mqtt.props.finding import Found
@@ -23,6 +23,7 @@ from lab2mqtt.runtime.old_devices import as_id
 
 _LOGGER = logging.getLogger(__name__)
 
+LOAD_WITHIN = 2.0  # s that all others wait for its file; it may go on after that
 NEWS_AFTER = 0.3  # s in which what was never seen before becomes one description
 VALUES_APART = 0.2  # s between two states; a worker that floods its telemetry must not flood the hub
 
@@ -36,6 +37,9 @@ class Home(House, Protocol):
 
     def restart(self, prop_id: str) -> None:
         """Load its file anew, once it does nothing."""
+
+    def tasks_changed(self, resident: "Resident") -> None:
+        """Take in what it can do by now."""
 
     def device_changed(self, resident: "Resident") -> None:
         """Show what it says that it has not said before."""
@@ -81,7 +85,10 @@ class Resident:
         self._changed_at = float("-inf")
         self._problems: tuple[str, ...] = ()
         self._background: asyncio.Task[None] | None = None
+        self._made: tuple[object, ...] = ()
         self._config: DeviceConfig | None = None
+        self._misdeclared = ""
+        self._logged = ""
 
     @property
     def prop_id(self) -> str:
@@ -133,17 +140,32 @@ class Resident:
     def config(self) -> DeviceConfig:
         """The device that it is by now."""
         if self._config is None:
-            seen = self._record.of(self.prop_id)
-            device = declare(self.prop_id, self._prop.worker, self._prop.actions, seen)
-            area = self._prop.worker.area if self._prop.worker else ""
-            instance = Instance(self.device_id, device.name, self._home.bridge, area)
-            tasks = bind(device, PropDriver, None)
-            self._config = DeviceConfig(device, instance, lambda *_: self._driver, None, tasks)
+            self._config = self._device_of_it()
         return self._config
+
+    def _device_of_it(self) -> DeviceConfig:
+        """As its worker declares it; where that is wrong, as far as it is right."""
+        self._misdeclared = ""
+        worker = self._prop.worker or self._prop.kind or BaseWorker
+        try:
+            return self._device(worker, self._prop.actions)
+        except Exception as error:  # noqa: BLE001 - the edge of the worker
+            self._misdeclared = f"what it declares is not shown: {type(error).__name__}: {error}"
+        try:
+            return self._device(BaseWorker, self._prop.actions)
+        except ValueError:  # two of its actions would have the same name
+            return self._device(BaseWorker, {})
+
+    def _device(self, worker: BaseWorker | type[BaseWorker], actions: Mapping[str, Action]) -> DeviceConfig:
+        device = declare(self.prop_id, worker, actions, self._record.of(self.prop_id))
+        instance = Instance(self.device_id, device.name, self._home.bridge, worker.area)
+        tasks = bind(device, PropDriver, None)
+        wire.encode(describe(device, tasks, instance))
+        return DeviceConfig(device, instance, lambda *_: self._driver, None, tasks)
 
     async def load(self) -> None:
         """Load its file, in its own thread; what goes wrong is one of its problems."""
-        await self._prop.load()
+        await self._prop.load(LOAD_WITHIN)
         self._view = View(self.prop_id, self._record.of(self.prop_id), self._values_changed, self._has_news)
         self._way = WayOut(self._home, self._prop, self._outbox, self._view)
         self._driver = PropDriver(self._prop, self._view, lambda: self._home.restart(self.prop_id))
@@ -153,17 +175,21 @@ class Resident:
         for text in self._prop.warnings:
             self.say("warn", text)
         await self._prop.start()
-        if (
-            self.runs and self._way.available != ONLINE and self.speaks
-        ):  # a start of its own, that does not call ours
+        # A start of its own may not call ours.
+        if self.runs and self._way.available != ONLINE and self.speaks:
             self._available(ONLINE, STARTED)
-        self._declare_anew()  # entities may be the instance's own
+        if not self.runs and self.speaks:  # what the broker keeps may be of a better time
+            self._available(OFFLINE, STOPPED)
+        self._driver.begun.set()
+        self._look_what_it_is()
+        if self._misdeclared:
+            self.say("error", self._misdeclared)
         self.look()
 
     async def stop(self, within: float) -> None:
         """End its worker; seconds that it has for that."""
         ended = await self._prop.stop(within)
-        if self._way.available != OFFLINE and self.speaks:
+        if self._way.available == ONLINE and self.speaks:
             self._available(OFFLINE, STOPPED)
         if not ended:
             await self._outbox.drained()
@@ -197,6 +223,7 @@ class Resident:
         self._home.unhear(self.handlers)
         self.handlers.clear()
         self._prop = self._driver.prop = after
+        self._driver.begun.clear()
         self._way = WayOut(self._home, after, self._outbox, self._view)
         self._view.problem("")
         self._config = None
@@ -205,6 +232,7 @@ class Resident:
     def look(self) -> None:
         """Look at it, each second."""
         self._prop.look()
+        self._look_what_it_is()  # one that came late
         if self._prop.problems != self._problems:
             for text in self._prop.problems:
                 if text not in self._problems:
@@ -226,7 +254,9 @@ class Resident:
         """Say a status message."""
         self._way.publish(f"{self._home.prefix}/{self.prop_id}/status/{key}", text, qos=1)
         self._way.message(key, text)
-        _LOGGER.log(logging.ERROR if key == "error" else logging.WARNING, "%s: %s", self.prop_id, text)
+        if text != self._logged:  # a flood of commands is not one of the disk
+            self._logged = text
+            _LOGGER.log(logging.ERROR if key == "error" else logging.WARNING, "%s: %s", self.prop_id, text)
 
     def receive(self, payload: bytes) -> bool:
         """Do a command; False where the device is not there."""
@@ -238,9 +268,20 @@ class Resident:
         self._record.keep()
         self._declare_anew()
 
+    def _look_what_it_is(self) -> None:
+        """Declare a worker anew that has been made: its entities may be the instance's own."""
+        is_now = (self._prop.worker, tuple(self._prop.actions))
+        if is_now != self._made:
+            self._made = is_now
+            self._declare_anew()
+
     def _declare_anew(self) -> None:
+        before = self.config.tasks.keys()
         self._config = None
-        self._home.device_changed(self)
+        if self.config.tasks.keys() == before:
+            self._home.device_changed(self)
+        else:
+            self._home.tasks_changed(self)
 
     def _has_news(self) -> None:
         if self._news is None:

@@ -1,6 +1,6 @@
 """What props have said so far, by kind: remembered, so that no sensor goes when the host starts again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 import logging
 import re
@@ -102,14 +102,13 @@ def kind_of(value: object) -> Kind | None:
     return "number" if isinstance(value, (int, float)) else "text"
 
 
-def members(key: str, value: object) -> dict[str, object]:
+def members(key: str, value: object) -> Iterator[tuple[str, object]]:
     """A value by its key in Home Assistant; an object has one for each member, a list is a text."""
     if isinstance(value, Mapping):
-        found: dict[str, object] = {}
         for name, one in value.items():
-            found |= members(f"{key}_{name}", one)
-        return found
-    return {as_key(key): value}
+            yield from members(f"{key}_{name}", one)
+    else:
+        yield as_key(key), value
 
 
 def as_key(words: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import logging
 
-from lab2mqtt.props.seen import MOST_KEYS, Seen, kind_of, members
+from lab2mqtt.props.seen import MOST_KEYS, Seen, kind_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -53,16 +53,15 @@ class View:
         self._told_full = False
 
     def values(self, told: Mapping[str, object]) -> None:
-        """Take values of the telemetry, by the keys that the worker uses."""
+        """Take values of the telemetry, as ``shown``, by their keys in Home Assistant."""
         news = changed = False
-        for name, value in told.items():
-            for member, one in members(name, value).items():
-                key, is_new = self.seen.value(member, one)
-                news = news or is_new
-                if key:
-                    shown = _shown(one, is_text=self.seen.values[key] == "text")
-                    changed = changed or self._values.get(key, ...) != shown
-                    self._values[key] = shown
+        for member, one in told.items():
+            key, is_new = self.seen.value(member, one)
+            news = news or is_new
+            if key:
+                value = one if one is None or self.seen.values[key] != "text" else str(one)
+                changed = changed or self._values.get(key, ...) != value
+                self._values[key] = value
         if self.seen.is_full and not self._told_full:
             self._told_full = True
             _LOGGER.warning("%s has more than %d values; the others are not shown", self._prop_id, MOST_KEYS)
@@ -99,7 +98,6 @@ class View:
         return Snapshot(dict(self._values), self._state, self._message, (*problems, *own))
 
 
-def _shown(value: object, *, is_text: bool) -> object:
-    if value is None or (kind_of(value) != "text" and not is_text):
-        return value
-    return str(value)[:LONGEST]
+def shown(value: object) -> object:
+    """A value as it can be shown: what is no number and no flag is a text."""
+    return str(value)[:LONGEST] if kind_of(value) == "text" else value

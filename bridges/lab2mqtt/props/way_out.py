@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+import contextlib
 import inspect
+from itertools import islice
 import json
 from pathlib import Path
 import threading
@@ -11,10 +13,13 @@ from typing import Protocol
 from lab2mqtt.props.actions import effect_of
 from lab2mqtt.props.outbox import Box, Outbox
 from lab2mqtt.props.prop import Prop
+from lab2mqtt.props.seen import members
 from lab2mqtt.props.ties import Handler
-from lab2mqtt.props.view import View
+from lab2mqtt.props.topics import filter_or_error
+from lab2mqtt.props.view import View, shown
 from lab2mqtt.runtime.mqtt import Message
 
+MOST_AT_ONCE = 200  # members of one value that are looked at
 WAITING = 1000  # messages that a worker has not taken yet; more are dropped
 
 
@@ -89,24 +94,32 @@ class WayOut:
         self.box.put(topic, payload, qos, retain=retain)
 
     def subscribe(self, topic: str, handler: Handler | None = None) -> None:
-        """Call a handler with what comes on a topic."""
+        """Call a handler with what comes on a topic.
+
+        Raises:
+            ValueError: It is no topic.
+        """
+        filter_or_error(topic)
 
         def hear(message: Message) -> None:
             if self._waiting >= WAITING or self.loop.is_closed():
                 return
             self._waiting += 1
             text = message.payload.decode(errors="replace")
-            self.loop.call_soon_threadsafe(
-                self._deliver, handler or self._prop.on_message, message.topic, text
-            )
+            with contextlib.suppress(RuntimeError):  # it was closed in this moment
+                self.loop.call_soon_threadsafe(
+                    self._deliver, handler or self._prop.on_message, message.topic, text
+                )
 
         self.box.run_soon(lambda: self._house.hear(self._prop_id, topic, hear))
 
     def value(self, key: str, value: object) -> None:
         """Show a value: the last one, where many come at once."""
+        # Here and not in the main loop: a large object takes its time, and may change meanwhile.
+        told = {member: shown(one) for member, one in islice(members(key, value), MOST_AT_ONCE)}
         with self._lock:
             is_first = not self._values
-            self._values[key] = value
+            self._values |= told
         if is_first:
             self.box.run_soon(self._show)
 

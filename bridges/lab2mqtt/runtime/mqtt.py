@@ -154,6 +154,11 @@ class Link(aiomqtt.Client):
         """What the broker has not taken yet and another link is to say, oldest first."""
         return [message for message in self._unacknowledged.values() if message]
 
+    @property
+    def behind(self) -> bool:
+        """Whether the broker does not take what is said as fast as it is."""
+        return self._client.want_write() or len(self._unacknowledged) >= IN_FLIGHT
+
     async def drained(self) -> None:
         """Wait until the broker has taken everything."""
         await self._all_acknowledged.wait()
@@ -347,6 +352,11 @@ class Connection:
             self._link.send(topic, payload, qos, retain=retain, later=later)
         elif qos and later and not retain:
             self._waiting.append((topic, payload))
+
+    @property
+    def behind(self) -> bool:
+        """Whether the broker does not take what is said as fast as it is; without a link nothing waits."""
+        return self._link is not None and self._link.behind
 
     async def drained(self) -> None:
         """Wait until the broker has taken everything that was published."""

@@ -17,6 +17,7 @@ from lab2mqtt.runtime.state import measured, readiness
 from lab2mqtt.runtime.stopping import Stopping
 
 SETTLE = 0.02  # s in which changes become one message
+KNOWN_AFTER = 3.0  # s; by then a hub knows other entities, whose announcement waits for 2 s at the most
 
 
 class Presence:
@@ -65,6 +66,7 @@ class Presence:
         # Interlocks look at the age of a state: an instrument that moves is trusted for seconds only.
         self.longest = 10.0 if any(task.effect == "move" for task in device.tasks) else 60.0
         self._settle: asyncio.TimerHandle | None = None
+        self._again: asyncio.TimerHandle | None = None
         self._info: object = None
         self._description: dict[str, Any] = {}
         self._taken: dict[str, float] = {}  # the pictures that were said, by key
@@ -151,6 +153,16 @@ class Presence:
         self._pictures = [one for one in self._entities if isinstance(one, Image) and one.key in there]
         self._taken = {key: at for key, at in self._taken.items() if key in there}
         self._say("description", description, retain=True)
+        if self._again:
+            self._again.cancel()
+            self._again = None
+        if any(not entity.sure for entity in self._entities):  # the hub did not take what it did not know
+            self._again = asyncio.get_running_loop().call_later(KNOWN_AFTER, self._say_state_again)
+
+    def _say_state_again(self) -> None:
+        self._again = None
+        self._state_said = {}
+        self.change()
 
     def _say_pictures(self) -> None:
         """Say those that were not said, before the state that tells of them."""

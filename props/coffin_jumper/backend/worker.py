@@ -49,7 +49,7 @@ class Worker(BaseWorker):
         self._changed()
         board.listen()
 
-    async def do_trigger(self) -> dict[str, object]:
+    async def do_trigger(self) -> None:
         """Let the lid jump; done once it has begun."""
         self._refuse_unless_armed()
         before = self.board.values.get("triggers")
@@ -65,7 +65,6 @@ class Worker(BaseWorker):
         except Fault:
             self._refuse_unless_armed()  # where it was silent, what is known says more
             raise
-        return {"triggers": self.board.values.get("triggers")}
 
     async def do_block(self) -> None:
         """Let nothing trigger it until it is unblocked; ends what runs."""

@@ -129,7 +129,7 @@ def test_an_unknown_node_is_told_with_what_was_meant(tmp_path: Path) -> None:
 
 def test_a_board_knows_the_keys_that_every_state_has() -> None:
     """A part must not say one of them; the bridge's list and the board's are one."""
-    source = (firmware() / "labboard" / "wiring.py").read_text("utf-8")
+    source = (firmware() / "labboard" / "assembly.py").read_text("utf-8")
     listed = [
         ast.literal_eval(node.value)
         for node in ast.parse(source).body

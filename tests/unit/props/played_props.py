@@ -1,4 +1,4 @@
-"""The example props, each in this loop, with ties that lead to played boards: their words as they come by MQTT."""
+"""The example props, each in this loop, with ties to played boards: these say what comes by MQTT."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -136,9 +136,7 @@ class OldCoffin(PlayedBoard):
         """Do what it knows."""
         if action == "block":
             self._say("blocked")
-        elif action == "unblock" or (action == "arm" and self.state == "idle"):
-            self._say("armed")
-        elif action == "stop_action" and self.state == "action":
+        elif (action, self.state) in (("arm", "idle"), ("stop_action", "action")) or action == "unblock":
             self._say("armed")
         elif action == "trigger" and self.state in ("idle", "armed") and not self.locked:
             self._say("action")

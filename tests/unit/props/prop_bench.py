@@ -1,10 +1,13 @@
 """Props whose worker's file a test writes, with real threads, a real outbox, and what came out of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+import contextlib
 from pathlib import Path
+import sys
 from textwrap import dedent
 
+from lab2mqtt.cli.props import SWITCH_EVERY
 from lab2mqtt.props.base import STOPS
 from lab2mqtt.props.finding import Found
 from lab2mqtt.props.outbox import Message, Outbox
@@ -114,6 +117,15 @@ class Bench:
     async def end(self) -> None:
         """End all of them; what hangs is left."""
         await asyncio.gather(*(prop.stop(0.3) for prop in self._props))
+
+
+@contextlib.contextmanager
+def switching_as_the_host() -> Iterator[None]:
+    """Let threads take turns as often as in `lab2mqtt props`."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_EVERY)
+    yield
+    sys.setswitchinterval(before)
 
 
 async def longest_wait(work: Awaitable[object], turn: float = 0.01) -> float:

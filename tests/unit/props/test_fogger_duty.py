@@ -8,11 +8,13 @@ from lab2mqtt.props.loading import load
 
 MOST, WINDOW, REST = 20.0, 120.0, 3.0
 SOON = 1e-3  # s
-Duty = load(Found("fogger", PROPS / "fogger" / "backend" / "worker.py", "prop")).worker.start.__globals__["Duty"]
+FOUND = Found("fogger", PROPS / "fogger" / "backend" / "worker.py", "prop")
+Duty = load(FOUND).worker.start.__globals__["Duty"]
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 15), st.floats(0, 90)), max_size=8), st.floats(0.5, 10))
 def test_after_the_wait_the_fog_fits_and_not_before(fogs: list[tuple[float, float]], seconds: float) -> None:
+    """Whatever fog there was, more than the duty too."""
     duty = Duty(MOST, WINDOW, REST)
     now = last = 1000.0
     for fog, pause in fogs:
@@ -29,6 +31,7 @@ def test_after_the_wait_the_fog_fits_and_not_before(fogs: list[tuple[float, floa
 
 
 def test_a_fog_that_runs_counts() -> None:
+    """Before it has ended."""
     duty = Duty(MOST, WINDOW, REST)
     duty.note(0.0, fogs=True)
     duty.note(5.0, fogs=True)
@@ -36,6 +39,7 @@ def test_a_fog_that_runs_counts() -> None:
 
 
 def test_what_has_left_the_window_is_forgotten() -> None:
+    """A season is long."""
     duty = Duty(MOST, WINDOW, REST)
     duty.note(0.0, fogs=True)
     duty.note(10.0, fogs=False)

@@ -6,7 +6,7 @@ import time
 from typing import Self
 
 import pytest
-from tests.unit.props.prop_bench import Said, longest_wait
+from tests.unit.props.prop_bench import Said, longest_wait, switching_as_the_host
 
 from lab2mqtt.props.outbox import AT_ONCE, PATIENCE, ROOM, Box, Outbox
 
@@ -102,12 +102,12 @@ async def test_a_flood_delays_neither_the_main_loop_nor_other_boxes(said: Said) 
     )
     quiet = outbox.box("quiet")
     floods = [Flood(outbox.box(f"flooder {number}")) for number in range(3)]
-    with floods[0], floods[1], floods[2]:
+    with switching_as_the_host(), floods[0], floods[1], floods[2]:
         late = await longest_wait(asyncio.to_thread(put, time.monotonic() + 1.0))
     await outbox.drained()
     assert len(delays) > 10
-    assert max(delays) < 0.1
-    assert late < 0.1
+    assert sorted(delays)[len(delays) * 9 // 10] < 0.1
+    assert late < 0.5  # where other programs want the processor too
 
 
 async def test_where_the_main_loop_takes_nothing_the_oldest_is_dropped(outbox: Outbox, said: Said) -> None:
@@ -150,11 +150,11 @@ async def test_what_the_broker_confirms_is_not_dropped(outbox: Outbox, said: Sai
 
 async def test_the_main_loop_itself_never_waits(outbox: Outbox) -> None:
     """It would wait for itself."""
-    box = outbox.box("own")
+    box, other = outbox.box("own"), outbox.box("other")
     began = time.monotonic()
     for number in range(3 * ROOM):
         box.put("tick", str(number))
-        outbox.run_soon(lambda: None)
+        other.run_soon(lambda: None)
     assert time.monotonic() - began < PATIENCE
     assert box.dropped == 2 * ROOM
 
@@ -219,11 +219,12 @@ async def test_who_waits_for_room_is_let_go_when_the_box_is_closed(outbox: Outbo
 
 async def test_functions_run_in_the_main_loop_in_order(outbox: Outbox) -> None:
     """Whichever thread hands them over."""
+    box = outbox.box("fogger")
     ran: list[tuple[int, int]] = []
 
     def put() -> None:
         for number in range(50):
-            outbox.run_soon(lambda number=number: ran.append((number, threading.get_ident())))  # type: ignore[misc]
+            box.run_soon(lambda number=number: ran.append((number, threading.get_ident())))  # type: ignore[misc]
 
     await asyncio.to_thread(put)
     await outbox.drained()
@@ -238,8 +239,9 @@ async def test_one_that_fails_holds_up_none(
     def fail() -> None:
         raise ValueError("too long a topic")
 
-    outbox.run_soon(fail)
-    outbox.box("fogger").put("tick", "0")
+    box = outbox.box("fogger")
+    box.run_soon(fail)
+    box.put("tick", "0")
     await outbox.drained()
     assert len(said.messages) == 1
     assert "too long a topic" in caplog.text

@@ -374,7 +374,11 @@ asyncio.run(main())
 """
     began = time.monotonic()
     ran = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", program], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-W", "default", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
     assert time.monotonic() - began < 15

@@ -49,6 +49,7 @@ class Worker(BaseWorker):
     name = "Show"
     icon = "mdi:drama-masks"
     states = STATES
+    entities = _ENTITIES
 
     def __init__(self, prop_id: str, mqtt: Ties, config: Any = None) -> None:  # noqa: ANN401 - as in the base
         """Read the shows."""
