@@ -132,6 +132,15 @@ class PropsBench:
             self.topic(device, kind), lambda told: told and test(told), within=WITHIN, since=since
         )
 
+    def until_fault(self, device: str, *words: str) -> None:
+        """Wait until one of the reasons why a device does not work has all of some words in it."""
+
+        def tells(told: Any) -> bool:  # noqa: ANN401 - JSON
+            reasons = told["readiness_reasons"] if told["readiness"] == "fault" else []
+            return any(all(word in reason for word in words) for reason in reasons)
+
+        self.until(device, "state", tells)
+
     def until_ready(self, device: str, since: int = 0) -> dict[str, Any]:
         """Wait until a device is ready; gives its description."""
         self.until(device, "status", lambda told: told["status"] == "online", since)

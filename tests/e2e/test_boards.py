@@ -1,29 +1,22 @@
 """A person looks at three boards in the demo's Home Assistant, and moves a servo there."""
 
-from collections.abc import Callable, Iterator
-import json
-import os
+from collections.abc import Iterator
 from pathlib import Path
-import re
-import signal
 from typing import Any
 
 import pytest
 from tests.broker.observer import until
-from tests.broker.program import Program
+from tests.e2e import running_demo
 from tests.e2e.browser import Browser, browser
+from tests.e2e.running_demo import Demo
 from tests.hub.lab import near, number
 
-from lab2mqtt.hub import micropython, pages
+from lab2mqtt.hub import pages
 from lab2mqtt.hub.api import Api
-from lab2mqtt.hub.errors import HubError
-from lab2mqtt.hub.owner import log_in
-from lab2mqtt.hub.ports import free_port
 from lab2mqtt.hub.process import HomeAssistant
 
 pytestmark = pytest.mark.timeout(180)
 
-UP_WITHIN = 60.0  # s; everything that it needs is installed
 WITHOUT_SIDEBAR = (256, 56, 1024, 530)
 SERVO = "number.lab_sensor_servo_target"
 CARDS = {
@@ -48,50 +41,12 @@ CARDS = {
 }
 
 
-class Demo(Program):
-    """A demo that runs, its Home Assistant, and what its boards truly do."""
-
-    def __init__(self, folder: Path) -> None:
-        self.state = folder / "lab"
-        self.api = Api(free_port())
-        ports = ["--broker-port", str(free_port()), "--hub-port", str(self.api.port)]
-        home = {"XDG_STATE_HOME": str(folder / "home")}
-        super().__init__(["demo", *ports, "--state", str(self.state)], folder / "demo.log", environment=home)
-
-    def start(self) -> None:
-        """Start it; returns once it says that it is up."""
-        super().start()
-        self.until_said("Ctrl-C ends everything", within=UP_WITHIN)
-        log_in(self.api, self.state / "home-assistant", _is_there)
-
-    def page(self, name: str) -> str:
-        """The page of a device, as it told."""
-        found = re.search(rf"(http\S+)  {name}$", self.said(), re.MULTILINE)
-        assert found, self.said()
-        return found[1]
-
-    def pulses(self) -> list[dict[str, Any]]:
-        """All that came out at the servo's pin since the start."""
-        journal = self.state / "boards" / "lab-sensor" / "sim" / "journal.jsonl"
-        lines = [json.loads(line) for line in journal.read_text().splitlines()]
-        return [line for line in lines if line["output"] == "pin_15" and line["duty_ns"]]
-
-
 @pytest.fixture
 def demo(hub: HomeAssistant, tmp_path: Path) -> Iterator[Demo]:
     """The demo as everybody starts it; the parts that it needs are there."""
     assert hub.pid
-    try:
-        micropython.find_or_unpack(print)
-    except HubError as error:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
-    made = Demo(tmp_path)
-    try:
-        made.start()
+    with running_demo.running(tmp_path) as made:
         yield made
-    finally:
-        made.api.disconnect()
-        made.terminate(signal.SIGINT)
 
 
 @pytest.fixture
@@ -130,11 +85,6 @@ def test_three_boards_show_readings_and_a_servo_moves(demo: Demo, tab: Browser, 
     tab.wait_for_text("415 nm")
     tab.picture(results / "boards.png", clip=WITHOUT_SIDEBAR)
     assert tab.complaints == []
-
-
-def _is_there(what: str, test: Callable[[], bool]) -> None:
-    """The demo has made the owner."""
-    assert test(), what
 
 
 def _card(api: Api, name: str, entities: tuple[str, ...]) -> dict[str, Any]:

@@ -277,7 +277,7 @@ def test_what_fails_is_an_event(
     told = _next_event(hub, EVENT, "task_failed", lambda: _press(hub, button))
     assert told["task"] == button.removeprefix("do_")
     assert told["error_code"] == code
-    assert words in told["message"]
+    assert words in told["error"]
 
 
 def test_a_refused_value_is_not_shown(hub: HomeAssistant, props: Props) -> None:
@@ -292,7 +292,7 @@ def test_a_refused_value_is_not_shown(hub: HomeAssistant, props: Props) -> None:
         lambda: hub.call_service("number", "set_value", {"entity_id": NUMBER, "value": 250}),
     )
     assert (told["task"], told["error_code"]) == ("set_speed", "not_allowed")
-    assert "200 mm/s is the most" in told["message"]
+    assert "200 mm/s is the most" in told["error"]
     hub.wait_for(NUMBER, near(50))
 
 
@@ -306,7 +306,7 @@ def test_its_button_stops_it(hub: HomeAssistant, props: Props) -> None:
     hub.wait_for(READINESS, shows("emergency_stopped"))
     hub.wait_for("binary_sensor.spook_emergency_stop", shows("on"))
     ended = props.until("spook", "result", lambda told: told["task"] == "wait", since)
-    assert ended.json["status"] == "cancelled", ended.json
+    assert ended.json["error_code"] == "emergency_stopped", ended.json
 
     told = _next_event(hub, EVENT, "task_failed", lambda: _press(hub, "do_howl"))
     assert (told["task"], told["error_code"]) == ("howl", "emergency_stopped")

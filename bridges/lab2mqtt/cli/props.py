@@ -12,7 +12,7 @@ from lab2mqtt.props.host import Host
 from lab2mqtt.props.settings import settings_of
 from lab2mqtt.runtime.processes import log_to_stderr, run_until_signal
 
-SWITCH_EVERY = 0.001  # s; a worker that counts and never waits holds the interpreter for this long at a time
+SWITCH_EVERY = 0.0002  # s; a worker that counts and never waits holds the interpreter for this long at a time
 
 
 def props(options: argparse.Namespace) -> int:

@@ -16,8 +16,8 @@ from lab2mqtt.runtime.mqtt import Message
 
 _LOGGER = logging.getLogger(__name__)
 
-# A handler that was begun and failed is an error; what was never begun is a warning.
-_FAILED = (wire.DEVICE_ERROR, wire.TIMEOUT, wire.INTERRUPTED, wire.CANCELLED, wire.EMERGENCY_STOPPED)
+# A handler that was begun and failed is an error; what was refused, or ended as somebody wanted, is a warning.
+_FAILED = (wire.DEVICE_ERROR, wire.TIMEOUT, wire.INTERRUPTED)
 
 
 class Commanded(Protocol):

@@ -200,6 +200,8 @@ def _controls(action: Action) -> Iterator[Entity[Snapshot]]:
     elif parameter.type == "boolean":
         yield Switch(field, name, **more)
     elif parameter.type in ("integer", "number") and None not in (parameter.minimum, parameter.maximum):
-        yield Number(field, name, step=1 if parameter.type == "integer" else 0.1, **more)
+        step = 1 if parameter.type == "integer" else 0.1
+        # What moves something is not to begin on the way of a slider.
+        yield Number(field, name, step=step, mode="box" if action.effect == "move" else "auto", **more)
     elif parameter.type == "string" and not parameter.choices:
         yield TextInput(field, name, **more)

@@ -71,8 +71,9 @@ class Host:
         self._command_handlers: dict[str, Callable[[Message], None]] = {}
         self._commanded: dict[str, Resident] = {}  # by topic
         self._inbox = Inbox(self._take_command, self._drop_command)
+        self._drops_said: dict[str, float] = {}  # by topic
         self._background: set[asyncio.Task[None]] = set()
-        self._link = PropsLink(settings.broker, settings.client_id, settings.prefix)
+        self._link = PropsLink(settings.broker, settings.client_id, f"{self.prefix}/{self._name}")
         self._record = Record(Kept(self._state and self._state / "props.json"))
         self._commands = Commands(lambda topic: self._link.publish(topic, "", qos=1, retain=True), clock)
         self._firmware = Firmware(settings.prefix, self._is_ours)
@@ -194,8 +195,10 @@ class Host:
             self._commands.take(resident, message)
 
     def _drop_command(self, topic: str) -> None:
-        if resident := self._commanded.get(topic):
-            resident.say("warn", "more commands come than can be done; one was dropped")
+        now = time.monotonic()
+        if (resident := self._commanded.get(topic)) and now > self._drops_said.get(topic, 0.0) + LOOK_EVERY:
+            self._drops_said[topic] = now
+            resident.say("warn", "more commands come than can be done; those that are too many are dropped")
 
     def restart(self, prop_id: str) -> None:
         """Load a prop's file anew, once it does nothing.

@@ -19,15 +19,15 @@ MOST_RETAINED = 10_000  # topics; a worker that makes up topics must not fill th
 class PropsLink:
     """Speaks and hears for all workers; what is retained and heard is so again on every new link."""
 
-    def __init__(self, broker: Broker, client_id: str, prefix: str) -> None:
+    def __init__(self, broker: Broker, client_id: str, front: str) -> None:
         """Prepare; ``run`` connects.
 
         Args:
             broker: Whom to connect to.
-            client_id: The host's name, to the broker and in its topics.
-            prefix: In front of all topics.
+            client_id: Who the host is to the broker.
+            front: Of the host's own topics.
         """
-        self._topic = f"{prefix}/{client_id}/availability"
+        self._topic = f"{front}/availability"
         self._heard: dict[str, list[Callable[[Message], None]]] = {}
         self._retained: dict[str, tuple[str, int]] = {}
         self._work: set[asyncio.Task[None]] = set()
@@ -70,9 +70,8 @@ class PropsLink:
 
     def hear(self, topic: str, handler: Callable[[Message], None]) -> None:
         """Hear what comes on a topic, or a filter with wildcards."""
-        is_new = topic not in self._heard
         self._heard.setdefault(topic, []).append(handler)
-        if is_new and self.connection.up:
+        if self.connection.up:  # heard already, too: the broker tells again what is retained
             self._in_background(topic)
 
     def unhear(self, handlers: set[Callable[[Message], None]]) -> None:

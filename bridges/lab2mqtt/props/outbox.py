@@ -153,10 +153,16 @@ class Box:
     def urgent(self, topic: str, payload: str, qos: int = 1, retain: bool = False) -> None:  # noqa: FBT001, FBT002
         """Hand over what passes all that waits, of whomever: a stop. Never waits.
 
+        What waits for the same topic is dropped: it would be done after the stop.
+
         Raises:
             ValueError: No broker would take it.
         """
         message = _message(topic, payload, qos, retain=retain)
+        with self._changed:
+            kept = [one for one in self._waiting if not isinstance(one, Message) or one.topic != topic]
+            self._waiting = deque(kept)
+            self._size = sum(map(_size, kept))
         self._outbox.run_first(lambda: self._do(message))
 
     def run_soon(self, function: Callable[[], object]) -> None:
@@ -198,12 +204,14 @@ class Box:
 
     def _put(self, one: Message | Callable[[], object]) -> None:
         with self._changed:
-            if self._is_full() and not self._outbox.is_here():
+            is_here = self._outbox.is_here()
+            if self._is_full() and not is_here:
                 self._changed.wait_for(lambda: self._closed or not self._is_full(), PATIENCE)
             if self._closed:
                 return
-            if self._is_full():
-                self._drop_one()
+            if self._is_full() and not self._drop_one() and is_here and not _is_kept(one):
+                self.dropped += 1  # else it would grow as long as others may ask something of the worker
+                return
             self._waiting.append(one)
             self._size += _size(one)
             if self._is_listed:
@@ -218,22 +226,28 @@ class Box:
         if not self._closed:
             _try((lambda: self._outbox.say(one)) if isinstance(one, Message) else one)
 
-    def _drop_one(self) -> None:
+    def _drop_one(self) -> bool:
         waiting = enumerate(self._waiting)
         oldest = next((place for place, one in waiting if isinstance(one, Message) and not one.qos), None)
         if oldest is None:
-            return
+            return False
         self._size -= _size(self._waiting[oldest])
         del self._waiting[oldest]
         if not self.dropped:
             _LOGGER.warning("%s says more than can be sent; the oldest is dropped", self._name)
         self.dropped += 1
+        return True
 
 
 def _message(topic: str, payload: str, qos: int, *, retain: bool) -> Message:
     if (size := len(payload.encode())) > LONGEST:
         raise ValueError(f"a message on {topic} has {size} bytes; at most {LONGEST} go")
     return Message(topic_or_error(topic), payload, qos, retain)
+
+
+def _is_kept(one: Message | Callable[[], object]) -> bool:
+    """Whether the broker keeps it: what a newcomer is told must be right."""
+    return isinstance(one, Message) and one.retain
 
 
 def _size(one: Message | Callable[[], object]) -> int:

@@ -149,8 +149,11 @@ class WayOut:
             self.publish(f"{self.prefix}/{self._prop_id}/status/warn", text, qos=1)
             self.message("warn", text)
             return False
+        message = {"action": action, "args": args}
+        if isinstance(args, dict):
+            message["params"] = args  # which is what firmware reads
         put = self.box.urgent if stops else self.box.put
-        put(topic, json.dumps({"action": action, "args": args}), qos)
+        put(topic, json.dumps(message), qos)
         return True
 
     async def call(

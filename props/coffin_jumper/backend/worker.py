@@ -6,7 +6,18 @@ refuses, and knows no emergency stop.
 
 import asyncio
 
-from lab2mqtt.props import Annotated, BaseWorker, BinarySensor, Board, Fault, Number, Range, Refused, Sensor
+from lab2mqtt.props import (
+    Annotated,
+    BaseWorker,
+    BinarySensor,
+    Board,
+    Fault,
+    Number,
+    Range,
+    Refused,
+    Sensor,
+    action,
+)
 
 from .lockout import ACTIVE, Lockout
 from .solenoid import SolenoidWatch
@@ -49,6 +60,7 @@ class Worker(BaseWorker):
         self._changed()
         board.listen()
 
+    @action(icon="mdi:flash")
     async def do_trigger(self) -> None:
         """Let the lid jump; done once it has begun."""
         self._refuse_unless_armed()
@@ -66,15 +78,18 @@ class Worker(BaseWorker):
             self._refuse_unless_armed()  # where it was silent, what is known says more
             raise
 
+    @action(icon="mdi:cancel")
     async def do_block(self) -> None:
         """Let nothing trigger it until it is unblocked; ends what runs."""
         self._blocked_by_stop = False  # so that no release of a stop takes it back
         await self.board.stop(lambda: self.board.state in ("blocked", "stopped"), "block")
 
+    @action(icon="mdi:check-circle-outline")
     async def do_unblock(self) -> None:
         """Let it be triggered again."""
         await self.board.ask("unblock", lambda: self.board.state != "blocked")
 
+    @action(icon="mdi:shield-check")
     async def do_arm(self) -> None:
         """Make it ready to jump."""
         await self.board.ask("arm", lambda: self.board.state not in ("blocked", "booting", ""))
@@ -83,6 +98,7 @@ class Worker(BaseWorker):
         """End the jump and its sound."""
         await self.board.stop(lambda: self.board.state not in ACTIVE, "stop_action")
 
+    @action(icon="mdi:restore")
     async def do_reset(self) -> None:
         """Clear the count, the block, and the board's own emergency stop. Moves nothing."""
         await self.board.reset()
@@ -104,6 +120,7 @@ class Worker(BaseWorker):
             "set_volume", lambda: board.values.get("vol") == volume, within=TELEMETRY_WITHIN, volume=volume
         )
 
+    @action(icon="mdi:music")
     async def do_play_music(
         self, track: Annotated[int, Range(1, 255)] = 1, volume: Annotated[int, Range(0, 30)] = 20
     ) -> None:
@@ -116,15 +133,18 @@ class Worker(BaseWorker):
         self.board.check()
         self.board.tell("play_music", volume=volume, track=track)
 
+    @action(icon="mdi:pause")
     async def do_pause_music(self) -> None:
         """Hold the music where it is."""
         await self.board.stop(lambda: True, "pause_music")
 
+    @action(icon="mdi:play-pause")
     def do_resume_music(self) -> None:
         """Go on with the music."""
         self.board.check()
         self.board.tell("resume_music")
 
+    @action(icon="mdi:music-off")
     async def do_stop_music(self) -> None:
         """End the music."""
         await self.board.stop(lambda: True, "stop_music")

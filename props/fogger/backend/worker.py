@@ -3,7 +3,19 @@
 import asyncio
 import time
 
-from lab2mqtt.props import Annotated, BaseWorker, BinarySensor, Board, Fault, Range, Refused, Sensor, Unit
+from lab2mqtt.props import (
+    Annotated,
+    BaseWorker,
+    BinarySensor,
+    Board,
+    Fault,
+    Number,
+    Range,
+    Refused,
+    Sensor,
+    Unit,
+    action,
+)
 
 from .duty import Duty
 
@@ -21,8 +33,18 @@ class Worker(BaseWorker):
     icon = "mdi:weather-fog"
     states = ("off", "warming", "ready", "fogging", "resting", "stopped", "offline")
     entities = (
-        BinarySensor("heater", "Heater", device_class="heat"),
+        BinarySensor("heater", "Heater", icon="mdi:radiator"),
+        BinarySensor("warm", "Warm", icon="mdi:thermometer-check"),
         BinarySensor("fog", "Fog", icon="mdi:weather-fog"),
+        Number(
+            "fog_for",
+            "Fog for",
+            task="fog",
+            parameter="seconds",
+            step=0.5,
+            mode="box",
+            icon="mdi:weather-fog",
+        ),
         Sensor("duty_left", "Fog left", unit="s", icon="mdi:timer-sand", precision=1),
         Sensor("rssi", "Wi-Fi signal", unit="dBm", device_class="signal_strength", category="diagnostic"),
     )
@@ -53,6 +75,7 @@ class Worker(BaseWorker):
         self.board.listen()
         self.spawn(self._watch())
 
+    @action(icon="mdi:radiator")
     async def do_warm_up(self) -> None:
         """Switch the heater on; it is warm some minutes later, and off after a while without use."""
         self._keep_warm()
@@ -89,11 +112,13 @@ class Worker(BaseWorker):
             raise Fault(f"the fog ended early: {self.board.board_id} is {self.board.state or 'offline'}")
         return {"seconds": round(time.monotonic() - began, 1)}
 
+    @action(icon="mdi:power")
     async def do_off(self) -> None:
         """Switch heater and fog off."""
         self._warm_until = None
         await self.board.stop(lambda: not self._heats() and not self._is_fogging(), "stop_action")
 
+    @action(icon="mdi:restore")
     async def do_reset(self) -> None:
         """Release the board's own emergency stop. Moves and heats nothing."""
         await self.board.reset()

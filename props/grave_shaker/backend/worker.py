@@ -2,7 +2,18 @@
 
 import time
 
-from lab2mqtt.props import Annotated, BaseWorker, BinarySensor, Board, Fault, Range, Refused, Sensor, Unit
+from lab2mqtt.props import (
+    Annotated,
+    BaseWorker,
+    BinarySensor,
+    Board,
+    Fault,
+    Range,
+    Refused,
+    Sensor,
+    Unit,
+    action,
+)
 
 NOT_ALLOWED = "not_allowed"
 LATE = 2.0  # s that a shake may end after its time, by the board's word
@@ -17,7 +28,7 @@ class Worker(BaseWorker):
     icon = "mdi:grave-stone"
     states = ("idle", "shaking", "resting", "stopped", "offline")
     entities = (
-        BinarySensor("shaking", "Shaking", device_class="vibration"),
+        BinarySensor("shaking", "Shaking", icon="mdi:vibrate"),
         Sensor("intensity", "Intensity", unit="%", icon="mdi:vibrate"),
         Sensor("shakes", "Shakes", icon="mdi:counter", state_class="total_increasing"),
         Sensor("rssi", "Wi-Fi signal", unit="dBm", device_class="signal_strength", category="diagnostic"),
@@ -37,6 +48,7 @@ class Worker(BaseWorker):
         self._changed()
         self.board.listen()
 
+    @action(icon="mdi:vibrate")
     async def do_shake(
         self,
         seconds: Annotated[float, Range(0.5, 15), Unit("s")] = 3,
@@ -76,6 +88,7 @@ class Worker(BaseWorker):
         """Stand still."""
         await self.board.stop(lambda: not self._is_shaking(), "stop_action")
 
+    @action(icon="mdi:restore")
     async def do_reset(self) -> None:
         """Release the board's own emergency stop. Moves nothing."""
         await self.board.reset()

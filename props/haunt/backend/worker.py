@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import time
 from typing import Any
 
-from lab2mqtt.props import BaseWorker, BinarySensor, Fault, Refused, Sensor
+from lab2mqtt.props import BaseWorker, BinarySensor, Fault, Refused, Sensor, action
 
 NOT_ALLOWED = "not_allowed"
 LISTS = ("arm", "disarm", "fire", "follow")
@@ -44,10 +44,12 @@ class Worker(BaseWorker):
         self._coffin = ""
         self._state = ""
         self.telemetry("fires", 0)
+        self.telemetry("silent", "none")
         self._show()
         trigger = self.config.get("trigger", "coffin_jumper")
         self.listen(f"{self.mqtt.prefix}/{trigger}/state", self._hear_coffin)
 
+    @action(icon="mdi:shield-check")
     async def do_arm(self) -> dict[str, object]:
         """Arm all props; armed only when each has said that it is."""
         self._refuse_if_stopped()
@@ -64,12 +66,14 @@ class Worker(BaseWorker):
         self._show()
         return {"armed": True}
 
+    @action(icon="mdi:shield-off-outline")
     async def do_disarm(self) -> dict[str, object]:
         """End what runs, and disarm all props."""
         if silent := await self._disarm():
             raise Fault(f"disarmed, but {_listed(silent)}")
         return {"armed": False}
 
+    @action(icon="mdi:fire")
     async def do_fire(self) -> dict[str, object]:
         """Let the coffin jump, and all that follows; done when all has ended."""
         self._refuse_if_stopped()

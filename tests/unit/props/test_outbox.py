@@ -266,3 +266,14 @@ def test_what_is_said_after_the_main_loop_has_ended_is_nobodys_trouble() -> None
     box.put("tick", "0")
     box.urgent("cmd", "stop")
     box.run_soon(lambda: None)
+
+
+async def test_nothing_follows_a_stop_that_was_to_come_before_it(outbox: Outbox, said: Said) -> None:
+    """A command that still waits would move what has just been stopped; what else waits is said."""
+    box = outbox.box("haunt")
+    box.put("coffin/cmd", "trigger", 1)
+    box.put("haunt/state", "armed", 1)
+    box.urgent("coffin/cmd", "stop")
+    box.put("coffin/cmd", "arm", 1)
+    await outbox.drained()
+    assert [one.payload for one in said.messages] == ["stop", "armed", "arm"]

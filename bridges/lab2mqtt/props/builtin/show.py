@@ -34,7 +34,6 @@ _ENTITIES: tuple[AnyEntity, ...] = (
     Sensor("next_in", "Next cue in", unit="s", device_class="duration", state_class="none", precision=0),
     Sensor("position", "Position", unit="s", device_class="duration", state_class="none", precision=0),
     Sensor("round", "Round", icon="mdi:counter"),
-    Button("play", "Play", task="play", icon="mdi:play"),
     TextInput("jump", "Jump to cue", task="jump", parameter="cue", icon="mdi:skip-forward"),
     Switch("loop", "Loop", task="loop", parameter="on", icon="mdi:repeat"),
 )
@@ -95,6 +94,7 @@ class Worker(BaseWorker):
 
     # Its actions
 
+    @action(entity=False)  # each show has a button
     async def do_play(self, show: str = "", cue: object = 1) -> dict[str, object]:
         """Play a show, from its beginning or a cue on.
 
@@ -136,7 +136,7 @@ class Worker(BaseWorker):
         if self._player.show:
             self._player.jump(self._player.show.place(cue))
 
-    @action(effect="stop", icon="mdi:stop")
+    @action(effect="stop", name="End show", icon="mdi:stop")
     async def do_stop(self) -> None:
         """End the show; what a cue has begun ends by itself."""
         self._player.stop()
