@@ -58,10 +58,14 @@ class Process:
             self._log.seek(0)
             raise RuntimeError(f"{self._child.args} ended: {self._log.read().decode()[-3000:]}")
 
+    def terminate(self) -> None:
+        """Ask it to end, and wait for nothing."""
+        self._child.terminate()
+
     def end(self) -> None:
         """End it in order."""
         self.go_on()
-        self._child.terminate()
+        self.terminate()
         try:
             self._child.wait(END_WITHIN)
         except subprocess.TimeoutExpired:

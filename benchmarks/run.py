@@ -29,6 +29,7 @@ from lab2mqtt.hub import mosquitto
 from lab2mqtt.hub.ports import free_port, listens
 from loss import loss
 from processes import running
+from props import props
 from requester import Client
 from scale import scale
 from states import states
@@ -46,6 +47,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "scale": scale,
     "loss": loss,
     "board": board,
+    "props": props,
 }
 
 

@@ -18,11 +18,14 @@ from lab2mqtt.hub.errors import HubError
 from lab2mqtt.hub.ports import free_port, listens
 from lab2mqtt.simulators import OPENTRONS
 
-UP_WITHIN = 3.0  # s
+UP_WITHIN = 3.0  # s; with the instruments and three boards
+ALL_UP_WITHIN = 10.0  # s; six boards, each of which takes half a second of one processor
 MIXED_WITHIN = 20.0  # s
 DEVICE = "plate-resort"
 ROBOT = "ot2"
 BOARDS = {"lab-sensor": "temperature", "color-sensor": "clear", "fan": "fan_speed"}  # and a key of its state
+PROPS = ("coffin_jumper", "fogger", "grave_shaker", "haunt", "heartbeat", "show")
+PROP_BOARDS = ("esp32-coffin-jumper-01", "esp32-fogger-01", "esp32-grave-shaker-01")
 MARK = "LAB2MQTT_TEST_MARK"
 
 
@@ -35,8 +38,9 @@ def _has_boards() -> bool:
 
 
 HAS_BOARDS = _has_boards()
-# Demo, broker, two simulators, bridge; of each board its supervisor and its MicroPython.
-PROCESSES = 5 + 2 * len(BOARDS) * HAS_BOARDS
+# Demo, broker, two simulators, bridge, worker host; of each board its supervisor and its MicroPython.
+OF_BOARDS = 2 * (len(BOARDS) + len(PROP_BOARDS)) * HAS_BOARDS
+PROCESSES = 6 + OF_BOARDS
 
 
 class Demo(Program):
@@ -99,10 +103,23 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     until(lambda: not demo.processes(), "nothing is left")
 
 
-def test_the_demo_is_up_within_three_seconds(running: Demo) -> None:
+def test_the_demo_is_up_within_three_seconds(tmp_path: Path) -> None:
+    """Without the props, of which three have a board of their own."""
+    demo = Demo(tmp_path)
+    devices = [DEVICE, ROBOT, *(BOARDS if HAS_BOARDS else ())]
+    demo.command += [word for device in devices for word in ("--device", device)]
+    try:
+        demo.start()
+        print(f"\ndemo up after {demo.up_after:.2f} s")  # noqa: T201 - a figure
+        assert demo.up_after < UP_WITHIN
+    finally:
+        demo.terminate(signal.SIGINT)
+
+
+def test_the_whole_demo_is_up_soon(running: Demo) -> None:
     """Told is what a user waits for, and where everything is; instruments are connected and ready."""
-    print(f"\ndemo up after {running.up_after:.2f} s")  # noqa: T201 - a figure
-    assert running.up_after < UP_WITHIN
+    print(f"\nwhole demo up after {running.up_after:.2f} s")  # noqa: T201 - a figure
+    assert running.up_after < ALL_UP_WITHIN
     assert f"mqtt://127.0.0.1:{running.port}" in running.said()
     assert len(running.processes()) == PROCESSES
     said = running.call("activate_hotel", "hotel=B", "--json")
@@ -170,6 +187,24 @@ def test_boards_are_announced_and_do_what_they_are_told(running: Demo) -> None:
     assert "lab2mqtt fault lab-sensor temperature" in running.said()
 
 
+def test_props_are_there_and_answer(running: Demo) -> None:
+    """Each a device of the worker host; the coffin jumps when somebody comes near."""
+    if not HAS_BOARDS:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no MicroPython")
+    assert running.call("ping", "arg=hello", device="heartbeat").code == 0
+    with Observer(running.port, "lab2mqtt/#", "homeassistant/#") as seen:
+        for prop in PROPS:
+            assert seen.last(f"homeassistant/device/lab2mqtt_{prop}/config")["components"]
+        state = "lab2mqtt/coffin_jumper/state"
+        seen.wait(state, lambda told: told["state"] == "armed", within=MIXED_WITHIN)
+        assert running.fault(PROP_BOARDS[0], "motion=true").code == 0
+        seen.wait(state, lambda told: told["state"] == "action")
+        assert running.fault(PROP_BOARDS[0], "motion=false").code == 0
+        refused = running.call("trigger", device="coffin_jumper")
+        assert refused.code != 0
+        assert "in action already" in refused.err
+
+
 def test_a_board_alone(tmp_path: Path) -> None:
     """Chosen as every device is."""
     if not HAS_BOARDS:
@@ -194,7 +229,7 @@ def test_without_micropython_there_are_no_boards(tmp_path: Path) -> None:
         demo.start()
         assert "No boards" in demo.said()
         assert "lab2mqtt[micropython]" in demo.said()
-        assert len(demo.processes()) == PROCESSES - 2 * len(BOARDS) * HAS_BOARDS
+        assert len(demo.processes()) == PROCESSES - OF_BOARDS
     finally:
         demo.terminate(signal.SIGINT)
     said = run("demo", "--no-hub", "--device", "fan", environment={"MICROPYTHON": "/nowhere"})
@@ -202,7 +237,7 @@ def test_without_micropython_there_are_no_boards(tmp_path: Path) -> None:
     assert "$MICROPYTHON names /nowhere" in said.err
 
 
-PARTS = ["bridge", "broker", f"simulator of {DEVICE}", f"simulator of {ROBOT}"]
+PARTS = ["bridge", "broker", "worker host", f"simulator of {DEVICE}", f"simulator of {ROBOT}"]
 
 
 @pytest.mark.parametrize("part", [*PARTS, *(["simulator of fan"] * HAS_BOARDS)])
@@ -224,7 +259,7 @@ def test_a_part_that_is_killed_is_started_again(running: Demo, part: str) -> Non
         if not listens(running.port):
             return False
         with Observer(running.port, "lab2mqtt/#") as seen:
-            everybody = ("bridge/demo", DEVICE, ROBOT, *(BOARDS if HAS_BOARDS else ()))
+            everybody = ("bridge/demo", DEVICE, ROBOT, *PROPS, *(BOARDS if HAS_BOARDS else ()))
             said = [seen.last(f"lab2mqtt/{who}/status") for who in everybody]
         online = all(each and each["status"] == "online" for each in said)
         calls = (running.call("get_position", device=device) for device in (DEVICE, ROBOT))

@@ -77,6 +77,13 @@ class Browser:
         row = self.page.locator("hui-button-entity-row").filter(has_text=re.compile(rf"(^|\s){label}(\s|$)"))
         row.get_by_role("button").first.click()
 
+    def wait_for_row(self, label: str, value: str) -> None:
+        """Wait until the row of a sensor shows a value."""
+        row = self.page.locator("hui-sensor-entity-row, hui-simple-entity-row")
+        for words in (label, value):
+            row = row.filter(has_text=re.compile(rf"(^|\s){words}(\s|$)"))
+        row.first.wait_for(timeout=START_WITHIN)
+
     def slide(self, label: str, share: float) -> None:
         """Click into the slider in the row of a label, at a share of its length."""
         row = self.page.locator("hui-number-entity-row").filter(has_text=re.compile(rf"(^|\s){label}(\s|$)"))

@@ -211,6 +211,20 @@ def _is(value: str) -> Callable[[State], bool]:
     return near(float(value), 0.01) if value[0].isdecimal() else shows(value)
 
 
+def test_a_value_that_becomes_something_else(hub: HomeAssistant, props: Props) -> None:
+    """A number that is a text one day is one from then on; what a control cannot show is unknown there."""
+    props.tell(weight=3, speed=40, mode="fast")
+    hub.wait_for("sensor.spook_weight", near(3))
+    props.tell(weight="heavy", speed=400, mode="sideways")
+    hub.wait_for("sensor.spook_weight", shows("heavy"))
+    assert "state_class" not in hub.wait_for("sensor.spook_weight")["attributes"]
+    for control in (NUMBER, SELECT):
+        hub.wait_for(control, shows("unknown"))
+    props.tell(speed="fast")
+    hub.wait_for("sensor.spook_speed", shows("fast"))
+    hub.wait_for(NUMBER, shows("unknown"))
+
+
 def test_the_state_is_one_of_words_that_may_become_more(hub: HomeAssistant, props: Props) -> None:
     """A word that was never said before is shown, and is an option from then on."""
     now = hub.wait_for(STATE, shows("calm"))
@@ -247,7 +261,7 @@ def test_what_it_says_is_an_event(hub: HomeAssistant, props: Props, word: str, k
         ("button.press", "button.spook_do_howl", {}, shows("1"), ("howls", 1)),
     ],
 )
-def test_controls_do_what_they_say(  # noqa: PLR0913 - a table
+def test_controls_do_what_they_say(
     hub: HomeAssistant,
     props: Props,
     service: str,
@@ -266,13 +280,12 @@ def test_controls_do_what_they_say(  # noqa: PLR0913 - a table
     hub.wait_for("sensor.spook_howls" if domain == "button" else entity, shown)
 
 
+@pytest.mark.usefixtures("props")
 @pytest.mark.parametrize(
     ("button", "code", "words"),
     [("do_bite", "not_allowed", "no teeth"), ("do_break", "device_error", "ValueError: no such pin")],
 )
-def test_what_fails_is_an_event(
-    hub: HomeAssistant, props: Props, button: str, code: str, words: str
-) -> None:
+def test_what_fails_is_an_event(hub: HomeAssistant, button: str, code: str, words: str) -> None:
     """That says why: refused, or broken."""
     told = _next_event(hub, EVENT, "task_failed", lambda: _press(hub, button))
     assert told["task"] == button.removeprefix("do_")
@@ -280,9 +293,9 @@ def test_what_fails_is_an_event(
     assert words in told["error"]
 
 
-def test_a_refused_value_is_not_shown(hub: HomeAssistant, props: Props) -> None:
+@pytest.mark.usefixtures("props")
+def test_a_refused_value_is_not_shown(hub: HomeAssistant) -> None:
     """The control keeps what holds."""
-    del props
     hub.call_service("number", "set_value", {"entity_id": NUMBER, "value": 50})
     hub.wait_for(NUMBER, near(50))
     told = _next_event(

@@ -6,6 +6,7 @@ numbers stay as they are, so that a traceback of a board still leads to the line
 
 import ast
 from collections.abc import Iterator, Mapping
+import functools
 import io
 import itertools
 from string import ascii_lowercase
@@ -28,6 +29,12 @@ def compact(sources: Mapping[str, str], also: Mapping[str, str]) -> dict[str, st
     runtime = {name: _replaced(source, constants) for name, source in sources.items()}
     used = _used([source for name, source in runtime.items() if name != WIRE] + list(also.values()))
     return _with_short_names(runtime | {WIRE: _without_unused(runtime[WIRE], used)}, list(also.values()))
+
+
+@functools.cache
+def _nodes(source: str) -> list[ast.AST]:
+    """All nodes of a source, the module first; nobody changes them. Every simulated board waits for this."""
+    return list(ast.walk(ast.parse(source)))
 
 
 # Constants of the protocol
@@ -65,7 +72,7 @@ def _replaced(source: str, constants: Mapping[str, str]) -> str:
 
 def _places(source: str, *, is_wire: bool) -> list[ast.Name | ast.Attribute]:
     """Where a name of ``wire`` stands; none goes over a line."""
-    nodes = ast.walk(ast.parse(source))
+    nodes = _nodes(source)
     if is_wire:
         return [node for node in nodes if isinstance(node, ast.Name)]
     return [
@@ -83,7 +90,7 @@ def _used(sources: list[str]) -> set[str]:
     return {
         node.attr
         for source in sources
-        for node in ast.walk(ast.parse(source))
+        for node in _nodes(source)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == WIRE
     }
 
@@ -155,7 +162,7 @@ def _parameters(sources: list[str], known: list[str]) -> set[str]:
     found: set[str] = set()
     other: set[str] = set()
     for source in [*sources, *known]:
-        for node in ast.walk(ast.parse(source)):
+        for node in _nodes(source):
             match node:
                 case ast.arg(arg=name):
                     (other if source in known else found).add(name)
@@ -176,16 +183,16 @@ def _families(sources: Mapping[str, str]) -> list[set[str]]:
     """The modules, together where a class of one inherits from a class of another."""
     families = [{name} for name in sources]
     for name, source in sources.items():
-        tree = ast.parse(source)
+        nodes = _nodes(source)
         origin = {
             alias.name: (node.module or "").rpartition(".")[2]
-            for node in ast.walk(tree)
+            for node in nodes
             if isinstance(node, ast.ImportFrom)
             for alias in node.names
         }
         bases = {
             base.id
-            for node in ast.walk(tree)
+            for node in nodes
             if isinstance(node, ast.ClassDef)
             for base in node.bases
             if isinstance(base, ast.Name)

@@ -1,8 +1,10 @@
 """Run the worker host."""
 
 import argparse
+import contextlib
 import logging
 import os
+import resource
 import sys
 
 from lab2mqtt.cli import EXIT_USAGE
@@ -13,6 +15,7 @@ from lab2mqtt.props.settings import settings_of
 from lab2mqtt.runtime.processes import log_to_stderr, run_until_signal
 
 SWITCH_EVERY = 0.0002  # s; a worker that counts and never waits holds the interpreter for this long at a time
+FILES = 8192
 
 
 def props(options: argparse.Namespace) -> int:
@@ -23,8 +26,18 @@ def props(options: argparse.Namespace) -> int:
             return healthy(settings)
         log_to_stderr(logging.DEBUG if settings.debug else logging.INFO)
         sys.setswitchinterval(SWITCH_EVERY)
+        _allow_files()
         run_until_signal(Host(settings).run())
     except Misconfigured as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
     return 0
+
+
+def _allow_files() -> None:
+    """Allow more open files: most systems give a program 1024, and every worker takes three."""
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # as it is, then
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))

@@ -16,7 +16,7 @@ from lab2mqtt.runtime.mqtt import Message
 
 _LOGGER = logging.getLogger(__name__)
 
-# A handler that was begun and failed is an error; what was refused, or ended as somebody wanted, is a warning.
+# A handler that was begun and failed is an error; what was refused or ended on purpose is a warning.
 _FAILED = (wire.DEVICE_ERROR, wire.TIMEOUT, wire.INTERRUPTED)
 
 

@@ -38,7 +38,7 @@ LOOK_EVERY = 1.0  # s between two looks at workers that may hang
 UPTIME_EVERY = 10.0  # s
 IDLE_WITHIN = 5.0  # s that a worker that is to be loaded anew has for what it does
 IDLE_LOOKS = 50
-END_WITHIN = 2.0  # s for all workers at once
+END_WITHIN = 1.5  # s for all workers at once
 LEAVE_WITHIN = 1.0  # s for the last messages
 
 

@@ -169,6 +169,22 @@ class Box:
         """Run a function in the main loop, unless the box is closed by then; waits as ``put`` does."""
         self._put(function)
 
+    async def drained(self, within: float = 0.5) -> None:
+        """Wait, in the main loop, until what has been handed over by now has been said.
+
+        Args:
+            within: Seconds; the broker may not take it.
+        """
+        said = asyncio.Event()
+        with self._changed:
+            self._waiting.append(said.set)
+            is_listed, self._is_listed = self._is_listed, True
+        if not is_listed:
+            self._outbox.take_up(self)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await said.wait()
+
     def close(self) -> None:
         """Let nothing of it go out any more: its worker was given up."""
         with self._changed:

@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from lab2mqtt.core.errors import LabError, Unreachable
+from lab2mqtt.core.errors import Fault, LabError, Unreachable
 from lab2mqtt.props.actions import Action, actions_of
 from lab2mqtt.props.finding import Found
 from lab2mqtt.props.loading import Loaded, LoadError, load
@@ -201,9 +201,9 @@ class Prop:
             self._thread.start()
             loaded = await _result(self._thread.submit(_called(load, self._found)), "its import")
             actions = actions_of(loaded.worker)
-        except LoadError as error:
+        except (LoadError, Fault) as error:
             self._fail(f"cannot be loaded: {error}")
-        except Exception as error:  # noqa: BLE001 - no thread, no file left: the others run on
+        except Exception as error:  # noqa: BLE001 - the others run on
             self._fail(f"cannot be loaded: {_in_words(error)}", error)
         else:
             if self._problem and loaded.prop_id != self.prop_id:  # late: it has its place by now

@@ -192,7 +192,7 @@ class Resident:
         if self._way.available == ONLINE and self.speaks:
             self._available(OFFLINE, STOPPED)
         if not ended:
-            await self._outbox.drained()
+            await self._way.box.drained()  # not until it falls silent, which it may never
             self._way.box.close()
 
     def _available(self, word: str, state: str) -> None:
@@ -219,7 +219,7 @@ class Resident:
             await after.stop(within)
             return False
         await self.stop(within)
-        await self._outbox.drained()
+        await self._way.box.drained()
         self._home.unhear(self.handlers)
         self.handlers.clear()
         self._prop = self._driver.prop = after

@@ -9,6 +9,7 @@ from lab2mqtt.props.seen import MOST_KEYS, Seen, kind_of
 _LOGGER = logging.getLogger(__name__)
 
 LONGEST = 255  # characters of a state in Home Assistant
+MOST = 10**200  # a whole number that no message holds would end more than its own prop
 
 
 @dataclass(frozen=True)
@@ -72,18 +73,19 @@ class View:
 
     def state(self, word: str) -> None:
         """Take the state."""
-        self._state = word[:LONGEST]
+        self._state = _text(word)
         if self.seen.state(self._state):
             self._on_news()
         self._on_change()
 
     def message(self, text: str) -> None:
         """Take a status message."""
-        self._message = text[:LONGEST]
+        self._message = _text(text)
         self._on_change()
 
     def problem(self, text: str) -> None:
         """Take why the prop does not work; "" when it does."""
+        text = _text(text)
         if text != self._problem:
             self._problem = text
             self._on_change()
@@ -100,4 +102,11 @@ class View:
 
 def shown(value: object) -> object:
     """A value as it can be shown: what is no number and no flag is a text."""
-    return str(value)[:LONGEST] if kind_of(value) == "text" else value
+    if kind_of(value) == "text":
+        return _text(value)
+    return None if isinstance(value, int) and abs(value) > MOST else value
+
+
+def _text(value: object) -> str:
+    """A text as UTF-8 holds it; half of a character is none."""
+    return str(value)[:LONGEST].encode(errors="replace").decode()

@@ -9,12 +9,15 @@ from functools import partial
 import logging
 from pathlib import Path
 import queue
+import resource
 import selectors
 import sys
 import sysconfig
 import threading
 import time
 from typing import Any, ParamSpec, TypeVar
+
+from lab2mqtt.core.errors import Fault
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -23,6 +26,9 @@ P = ParamSpec("P")
 
 THREADS = 4  # for plain handlers of one worker
 BLOCKED = 1.0  # s without a turn of the loop
+SPARE_FILES = 64
+NO_FILES = "there are no files left, of which a worker takes three; allow more, such as by `ulimit -n 4096`"
+NO_THREADS = "no more threads can be started; allow more: `ulimit -u`, or a container's pids_limit"
 
 _OURS = str(Path(__file__).parent)
 _PYTHONS = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), "<frozen"})
@@ -115,10 +121,22 @@ class WorkerThread:
         """Let the loop turn.
 
         Raises:
-            OSError: There are no files left; a loop takes three.
-            RuntimeError: There are no threads left.
+            Fault: There are no files or no threads left.
         """
+        try:
+            self._start()
+        except OSError as error:
+            raise Fault(NO_FILES) from error
+        except RuntimeError as error:
+            raise Fault(NO_THREADS) from error
+
+    def _start(self) -> None:
         self._selector = _Selector()
+        # The lowest number that is free: the last ones are for the host's own links.
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if most != resource.RLIM_INFINITY and self._selector.fileno() > most - SPARE_FILES:
+            self._selector.close()
+            raise Fault(NO_FILES)
         loop = asyncio.SelectorEventLoop(self._selector)
         try:
             loop.set_default_executor(self._pool)

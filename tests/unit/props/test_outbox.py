@@ -8,7 +8,16 @@ from typing import Self
 import pytest
 from tests.unit.props.prop_bench import Said, longest_wait, switching_as_the_host
 
-from lab2mqtt.props.outbox import AT_ONCE, PATIENCE, ROOM, Box, Outbox
+from lab2mqtt.props.outbox import (
+    AT_ONCE,
+    BYTES_AT_ONCE,
+    LONGEST,
+    PATIENCE,
+    ROOM,
+    ROOM_BYTES,
+    Box,
+    Outbox,
+)
 
 
 @pytest.fixture
@@ -277,3 +286,79 @@ async def test_nothing_follows_a_stop_that_was_to_come_before_it(outbox: Outbox,
     box.put("coffin/cmd", "arm", 1)
     await outbox.drained()
     assert [one.payload for one in said.messages] == ["stop", "armed", "arm"]
+
+
+async def test_large_messages_have_their_share_too(outbox: Outbox, said: Said) -> None:
+    """A turn does not take them all, and they do not fill the memory."""
+    box, other = outbox.box("camera"), outbox.box("fogger")
+    picture = "x" * (BYTES_AT_ONCE // 2)
+    for _ in range(5):
+        box.put("camera", picture)
+    other.put("tick", "0")
+    await asyncio.sleep(0)
+    assert [one.topic for one in said.messages] == ["camera", "camera", "tick"]
+    for _ in range(2 * ROOM_BYTES // LONGEST):
+        box.put("camera", "x" * LONGEST)
+    assert box.dropped > 0
+
+
+async def test_where_the_broker_is_behind_only_stops_go_out(said: Said) -> None:
+    """The rest waits here, where a flood is held up."""
+    is_behind = True
+    outbox = Outbox(asyncio.get_running_loop(), said, lambda: is_behind)
+    box = outbox.box("coffin")
+    box.put("tick", "0")
+    box.urgent("cmd", "stop")
+    await said.until(lambda: said.messages)
+    await asyncio.sleep(0.05)
+    assert [one.payload for one in said.messages] == ["stop"]
+    is_behind = False
+    await outbox.drained()
+    assert [one.payload for one in said.messages] == ["stop", "0"]
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "words"),
+    [
+        ("tick", "x" * (LONGEST + 1), "1000001 bytes"),
+        ("tick", "ä" * LONGEST, "2000000 bytes"),
+        ("", "0", "no topic"),
+        ("a/+/b", "0", "no topic"),
+        ("a\nb", "0", "no topic"),
+        ("a\x00b", "0", "no topic"),
+        ("ä" * 40_000, "0", "no topic"),
+    ],
+)
+async def test_what_no_broker_takes_is_the_workers_own_error(
+    outbox: Outbox, topic: str, payload: str, words: str
+) -> None:
+    """It would drop everybody's link for it."""
+    box = outbox.box("odd")
+    with pytest.raises(ValueError, match=words):
+        box.put(topic, payload)
+    with pytest.raises(ValueError, match=words):
+        box.urgent(topic, payload)
+
+
+async def test_the_host_itself_does_not_fill_a_box(outbox: Outbox, said: Said) -> None:
+    """What others ask of a worker makes it say things; what the broker keeps is said all the same."""
+    box = outbox.box("asked")
+    for number in range(2 * ROOM):
+        box.put("status/warn", str(number), 1)
+    box.put("availability", "offline", 1, retain=True)
+    assert box.dropped == ROOM
+    await outbox.drained()
+    assert [one.payload for one in said.messages] == [*(str(number) for number in range(ROOM)), "offline"]
+
+
+async def test_a_box_is_drained_although_more_comes(said: Said) -> None:
+    """Of what was there before."""
+    outbox = Outbox(asyncio.get_running_loop(), said)
+    box = outbox.box("flooder")
+    with Flood(box):
+        await said.until(lambda: len(said.messages) > 10)
+        before = len(said.messages)
+        began = time.monotonic()
+        await box.drained(5.0)
+        assert time.monotonic() - began < 1.0
+    assert len(said.messages) > before

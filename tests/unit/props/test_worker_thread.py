@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 import concurrent.futures
 import gc
 import logging
+from pathlib import Path
+import resource
 import subprocess
 import sys
 import threading
@@ -12,7 +14,8 @@ import time
 
 import pytest
 
-from lab2mqtt.props.worker_thread import THREADS, WorkerThread, ended
+from lab2mqtt.core.errors import Fault
+from lab2mqtt.props.worker_thread import SPARE_FILES, THREADS, WorkerThread, ended
 
 
 @pytest.fixture
@@ -35,6 +38,18 @@ class Gate:
         """Block the loop."""
         self.reached.set()
         self.opened.wait()
+
+
+def test_the_last_files_are_not_a_workers() -> None:
+    """The links of the host need them."""
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Path("/dev/null").open() as lowest:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest.fileno() + SPARE_FILES // 2, most))
+        try:
+            with pytest.raises(Fault, match="ulimit -n"):
+                WorkerThread("one too many").start()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
 
 
 async def test_a_coroutine_runs_in_its_thread(thread: WorkerThread) -> None:

@@ -46,6 +46,7 @@ class Worker(BaseWorker):
     """
 
     name = "Show"
+    product = "Show runner"
     icon = "mdi:drama-masks"
     states = STATES
     entities = _ENTITIES
