@@ -5,6 +5,7 @@ from collections.abc import Callable
 import itertools
 import json
 import os
+import statistics
 import time
 import uuid
 
@@ -154,17 +155,18 @@ class House:
         """Stop the lab and release it; gives ms until the last prop has said that it stands."""
         self.client.on_message = lambda *_: None
         stopped = self.until("state", lambda payload: bool(json.loads(payload)["stop_confirmed"]))
-        began = self._stop_lab(engaged=True)
+        stop_id = uuid.uuid4().hex
+        began = self._stop_lab(stop_id, engaged=True)
         async with asyncio.timeout(WITHIN):
             took = await stopped - began
         released = self.until("state", _is_ready)
-        self._stop_lab(engaged=False)
+        self._stop_lab(stop_id, engaged=False)
         async with asyncio.timeout(WITHIN):
             await released
         return took * 1000
 
-    def _stop_lab(self, *, engaged: bool) -> float:
-        told = {"engaged": engaged, "stop_id": uuid.uuid4().hex, "by": "bench", "reason": "", "timestamp": 0}
+    def _stop_lab(self, stop_id: str, *, engaged: bool) -> float:
+        told = {"engaged": engaged, "stop_id": stop_id, "by": "bench", "reason": "", "timestamp": 0}
         began = time.perf_counter()
         self.client.publish(f"{self.name}/emergency_stop".encode(), json.dumps(told).encode(), retain=True)
         return began
@@ -185,17 +187,22 @@ async def props(bench: Bench) -> list[Figure]:
                         rounds.append({})
                     rounds[number - 1][size] = value
     client.close()
-    each = [(one[MANY] - one[1]) / (MANY - 1) * 1024 for one in taken["memory, MiB"]]
-    empty = [one[0] for one in taken.pop("memory, MiB")]
-    middle = len(empty) // 2
+    memory = taken.pop("memory, MiB")
+    empty = statistics.median(one[0] for one in memory)
+    each = statistics.median((one[MANY] - one[1]) / (MANY - 1) * 1024 for one in memory)
     figures = [
-        Figure("worker host without props, resident memory", "MiB", sorted(empty)[middle]),
-        Figure(f"a prop more, memory, 1 → {MANY}", "KiB", sorted(each)[middle]),
+        Figure("worker host without props, resident memory", "MiB", empty),
+        Figure(f"a prop more, memory, 1 → {MANY}", "KiB", each),
     ]
     for key, rounds in taken.items():
         what, _, unit = key.rpartition(", ")
-        pairs = [(one[MANY], one[1]) for one in rounds]
-        figures.append(ratio(f"{MANY} props against one: {what}", unit, pairs))
+        if 1 in rounds[0]:
+            pairs = [(one[MANY], one[1]) for one in rounds]
+            figures.append(ratio(f"{MANY} props against one: {what}", unit, pairs))
+        else:
+            figures.append(
+                Figure(f"{MANY} props: {what}", unit, statistics.median(one[MANY] for one in rounds))
+            )
     return figures
 
 
@@ -233,7 +240,9 @@ async def _round(bench: Bench, house: House) -> dict[str, float]:
             trial = await house.ask(way, 1, bench.seconds, host)
             found[f"{words}, p50, ms"] = trial.percentile(50)
             found[f"{words}, p99, ms"] = trial.percentile(99)
-            trial = await house.ask(way, min(AT_ONCE, house.size), bench.seconds, host)
+            if house.size < AT_ONCE:
+                continue
+            trial = await house.ask(way, AT_ONCE, bench.seconds, host)
             found[f"{words}, {AT_ONCE} props at once, p50, ms"] = trial.percentile(50)
             found[f"{words}, {AT_ONCE} props at once, p99, ms"] = trial.percentile(99)
             found[f"{words}, {AT_ONCE} props at once, /s"] = trial.rate

@@ -1,4 +1,4 @@
-"""A person looks at the props in the demo's Home Assistant: somebody comes near the coffin, a show is stopped."""
+"""A person looks at props in the demo's Home Assistant: a coffin jumps and is blocked, a show stops."""
 
 from collections.abc import Iterator
 import json
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.broker.observer import until
 from tests.e2e import running_demo
 from tests.e2e.browser import Browser, browser
 from tests.e2e.running_demo import Demo

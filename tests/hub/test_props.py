@@ -117,9 +117,12 @@ def bench(
         made.start()
         yield made
     finally:
-        made.close()
+        if made.host.pid:
+            made.host.terminate()
         made.withdraw()
-    until(lambda: not _spooks(hub), "the props are forgotten", within=10)
+        # First, else it would read in vain what is cleared next.
+        until(lambda: not _spooks(hub), "the props are forgotten", within=10)
+        made.close()
 
 
 @pytest.fixture

@@ -59,6 +59,8 @@ class Commands:
             self._cleared.discard(message.topic)  # our own clearing comes back to us
             return
         if message.retained:
+            if message.topic in self._cleared:  # amqtt tells a newcomer twice
+                return
             self._cleared.add(message.topic)
             self._clear(message.topic)
             prop.say("warn", "a retained command was refused and cleared: publish commands without retain")

@@ -14,6 +14,7 @@ from lab2mqtt.core.words import near
 from lab2mqtt.props import host_device
 from lab2mqtt.props.base import RELEASE, STOPS
 from lab2mqtt.props.commands import Commands
+from lab2mqtt.props.early import Early
 from lab2mqtt.props.finding import Found, find
 from lab2mqtt.props.firmware import WORKER, Firmware, orders
 from lab2mqtt.props.host_device import HostDriver, HostSnapshot
@@ -70,6 +71,7 @@ class Host:
         self._refused: dict[str, str] = {}  # why, by file
         self._command_handlers: dict[str, Callable[[Message], None]] = {}
         self._commanded: dict[str, Resident] = {}  # by topic
+        self._early: dict[str, Early] = {}
         self._inbox = Inbox(self._take_command, self._drop_command)
         self._drops_said: dict[str, float] = {}  # by topic
         self._background: set[asyncio.Task[None]] = set()
@@ -187,12 +189,20 @@ class Host:
                 self._inbox.catch_up(topic)
 
         self._commanded[topic] = resident
+        self._early[topic] = Early(partial(self._answers, resident), partial(self._commands.take, resident))
         self._command_handlers[resident.prop_id] = hear
         self._link.hear(topic, hear)
 
     def _take_command(self, message: Message) -> None:
-        if resident := self._commanded.get(message.topic):
+        resident = self._commanded.get(message.topic)
+        if resident and self._commands.stops(resident, message):
             self._commands.take(resident, message)
+        elif resident:
+            self._early[message.topic].put(message)
+
+    def _answers(self, resident: Resident) -> bool:
+        worker = self._bridge.workers.get(resident.device_id)
+        return worker is not None and worker.instrument.reachable
 
     def _drop_command(self, topic: str) -> None:
         now = time.monotonic()
@@ -261,6 +271,7 @@ class Host:
         if hear := self._command_handlers.pop(prop_id, None):
             self._link.unhear({hear})
             self._commanded.pop(f"{self.prefix}/{prop_id}/cmd")
+            self._early.pop(f"{self.prefix}/{prop_id}/cmd")
         if resident.speaks:
             self._link.forget(f"{self.prefix}/{prop_id}")
         self._record.forget(prop_id)
