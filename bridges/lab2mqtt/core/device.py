@@ -87,6 +87,7 @@ class Device(Generic[S]):
         icon: The device's icon.
         events: Types of event that the driver itself reports.
         grows: ``module:function`` that takes the settings and gives the ``Growth`` that they bring.
+        known_late: Whether what it has is known only once it was opened; until then nothing is said of it.
         dialect: ``module:Class`` of a ``core.dialect.Dialect`` in which the device is commanded, too.
         more: What else its description says of it, at the top level.
     """
@@ -112,6 +113,7 @@ class Device(Generic[S]):
     icon: str = ""
     events: Sequence[str] = ()
     grows: str = ""
+    known_late: bool = False
     dialect: str = ""
     more: Mapping[str, object] = field(default_factory=dict)
 

@@ -53,6 +53,10 @@ class Commands:
         self._open: dict[str, Commanded] = {}
         self._cleared: set[str] = set()
 
+    def forget(self) -> None:
+        """A new link: what we cleared on the last one does not come back."""
+        self._cleared.clear()
+
     def take(self, prop: Commanded, message: Message) -> None:
         """Take what came on a prop's ``cmd`` topic."""
         if not message.payload and message.topic in self._cleared:

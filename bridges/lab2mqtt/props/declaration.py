@@ -76,6 +76,7 @@ def declare(
         entities=(*(one for one in fixed if one.key not in own), *entities.values()),
         tasks=tasks,
         stop="stop",
+        known_late=True,  # a worker may declare more when it is made, such as a button for each show
         poll=_POLL,
         poll_busy=_POLL,
         faults=lambda now: now.problems,

@@ -17,6 +17,7 @@ class PropDriver:
     Attributes:
         prop: The one that runs now.
         begun: Set while it has been started, well or not.
+        is_stopping: Whether it is being told to stop now; the latch is engaged a moment later.
         to_release: Whether it was told to stop, and not yet that this is over.
     """
 
@@ -30,7 +31,7 @@ class PropDriver:
         """
         self.prop = prop
         self.begun = asyncio.Event()
-        self.to_release = False
+        self.to_release = self.is_stopping = False
         self._view = view
         self._restart = restart
 
@@ -83,7 +84,11 @@ class PropDriver:
         self.to_release = True
         if self.prop.worker and not can_move(self.prop.worker, self.prop.actions):
             return
-        self.prop.emergency_stop()
+        self.is_stopping = True
+        try:
+            self.prop.emergency_stop()
+        finally:
+            self.is_stopping = False
 
     def _action(self, task: str) -> Action:
         for action in self.prop.actions.values():

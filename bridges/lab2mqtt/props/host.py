@@ -13,8 +13,8 @@ from lab2mqtt.core.errors import Fault, Refused
 from lab2mqtt.core.words import near
 from lab2mqtt.props import host_device
 from lab2mqtt.props.base import RELEASE, STOPS
+from lab2mqtt.props.command_desk import CommandDesk
 from lab2mqtt.props.commands import Commands
-from lab2mqtt.props.early import Early
 from lab2mqtt.props.finding import Found, find
 from lab2mqtt.props.firmware import WORKER, Firmware, orders
 from lab2mqtt.props.host_device import HostDriver, HostSnapshot
@@ -26,7 +26,6 @@ from lab2mqtt.props.settings import PropsSettings
 from lab2mqtt.props.watching import Watching
 from lab2mqtt.runtime.bridge import Bridge
 from lab2mqtt.runtime.config import Config, DeviceConfig
-from lab2mqtt.runtime.inbox import Inbox
 from lab2mqtt.runtime.kept import Kept
 from lab2mqtt.runtime.mqtt import BrokerError, Message
 from lab2mqtt.runtime.old_devices import as_id
@@ -69,15 +68,12 @@ class Host:
         self._state = settings.state
         self._residents: dict[str, Resident] = {}
         self._refused: dict[str, str] = {}  # why, by file
-        self._command_handlers: dict[str, Callable[[Message], None]] = {}
-        self._commanded: dict[str, Resident] = {}  # by topic
-        self._early: dict[str, Early] = {}
-        self._inbox = Inbox(self._take_command, self._drop_command)
-        self._drops_said: dict[str, float] = {}  # by topic
         self._background: set[asyncio.Task[None]] = set()
         self._link = PropsLink(settings.broker, settings.client_id, f"{self.prefix}/{self._name}")
         self._record = Record(Kept(self._state and self._state / "props.json"))
         self._commands = Commands(lambda topic: self._link.publish(topic, "", qos=1, retain=True), clock)
+        self._link.on_up = self._commands.forget
+        self._desk = CommandDesk(self._link, self._commands, self._answers)
         self._firmware = Firmware(settings.prefix, self._is_ours)
         self._outbox: Outbox
         self._bridge: Bridge
@@ -150,7 +146,10 @@ class Host:
         said = float("-inf")
         while True:
             for resident in list(self._residents.values()):
-                resident.look()
+                try:
+                    resident.look()
+                except Exception:
+                    _LOGGER.exception("%s could not be looked at", resident.prop_id)
             self._look_at_firmware()
             await self._look_for_boards()
             now = time.monotonic() - self._began
@@ -177,38 +176,12 @@ class Host:
         self._refused.pop(str(found.file), None)
         self._residents[resident.prop_id] = resident
         if resident.speaks:
-            self._hear_commands(resident)
+            self._desk.open(resident)
         return resident
-
-    def _hear_commands(self, resident: Resident) -> None:
-        topic = f"{self.prefix}/{resident.prop_id}/cmd"
-
-        def hear(message: Message) -> None:
-            self._inbox.put(message)
-            if self._inbox.waits(topic) and self._commands.stops(resident, message):
-                self._inbox.catch_up(topic)
-
-        self._commanded[topic] = resident
-        self._early[topic] = Early(partial(self._answers, resident), partial(self._commands.take, resident))
-        self._command_handlers[resident.prop_id] = hear
-        self._link.hear(topic, hear)
-
-    def _take_command(self, message: Message) -> None:
-        resident = self._commanded.get(message.topic)
-        if resident and self._commands.stops(resident, message):
-            self._commands.take(resident, message)
-        elif resident:
-            self._early[message.topic].put(message)
 
     def _answers(self, resident: Resident) -> bool:
         worker = self._bridge.workers.get(resident.device_id)
         return worker is not None and worker.instrument.reachable
-
-    def _drop_command(self, topic: str) -> None:
-        now = time.monotonic()
-        if (resident := self._commanded.get(topic)) and now > self._drops_said.get(topic, 0.0) + LOOK_EVERY:
-            self._drops_said[topic] = now
-            resident.say("warn", "more commands come than can be done; those that are too many are dropped")
 
     def restart(self, prop_id: str) -> None:
         """Load a prop's file anew, once it does nothing.
@@ -268,12 +241,9 @@ class Host:
         await self._bridge.let_go(resident.device_id, forget=True)
         await self._outbox.drained()
         self._link.unhear(resident.handlers)
-        if hear := self._command_handlers.pop(prop_id, None):
-            self._link.unhear({hear})
-            self._commanded.pop(f"{self.prefix}/{prop_id}/cmd")
-            self._early.pop(f"{self.prefix}/{prop_id}/cmd")
+        self._desk.close(resident)
         if resident.speaks:
-            self._link.forget(f"{self.prefix}/{prop_id}")
+            self._link.forget(resident.front)
         self._record.forget(prop_id)
         del self._residents[prop_id]
 
@@ -329,7 +299,9 @@ class Host:
     def why_stopped(self, prop_id: str) -> str:
         """Which emergency stop is engaged for a prop, in words; from any thread."""
         resident = self._residents.get(prop_id)
-        return self._stop_of(resident.device_id) if resident else ""
+        if resident is None:
+            return ""
+        return self._stop_of(resident.device_id) or resident.being_stopped
 
     def _stop_of(self, device_id: str) -> str:
         latches = self._bridge.workers.shared.latches

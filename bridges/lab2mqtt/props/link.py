@@ -17,7 +17,12 @@ MOST_RETAINED = 10_000  # topics; a worker that makes up topics must not fill th
 
 
 class PropsLink:
-    """Speaks and hears for all workers; what is retained and heard is so again on every new link."""
+    """Speaks and hears for all workers; what is retained and heard is so again on every new link.
+
+    Attributes:
+        connection: The connection.
+        on_up: Called on every new link, before anything is heard.
+    """
 
     def __init__(self, broker: Broker, client_id: str, front: str) -> None:
         """Prepare; ``run`` connects.
@@ -33,6 +38,7 @@ class PropsLink:
         self._work: set[asyncio.Task[None]] = set()
         self._one_by_one = asyncio.Lock()
         self._greeted = False
+        self.on_up: Callable[[], None] | None = None
         self.connection = Connection(
             broker, self._hear, self._up, will=Will(self._topic, OFFLINE), client_id=client_id
         )
@@ -70,7 +76,9 @@ class PropsLink:
 
     def hear(self, topic: str, handler: Callable[[Message], None]) -> None:
         """Hear what comes on a topic, or a filter with wildcards."""
-        self._heard.setdefault(topic, []).append(handler)
+        known = self._heard.setdefault(topic, [])
+        if handler not in known:
+            known.append(handler)
         if self.connection.up:  # heard already, too: the broker tells again what is retained
             self._in_background(topic)
 
@@ -87,6 +95,8 @@ class PropsLink:
 
     async def _up(self, connection: Connection) -> None:
         self._greeted = False
+        if self.on_up:
+            self.on_up()
         for topic in list(self._heard):
             # Each by itself: of several topics in one packet amqtt now and then takes only the first.
             try:

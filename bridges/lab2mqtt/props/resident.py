@@ -132,6 +132,16 @@ class Resident:
         return self._prop.phase == "running"
 
     @property
+    def being_stopped(self) -> str:
+        """Words while it is told to stop, before its stop counts as engaged; from any thread."""
+        return "an emergency stop" if self._driver.is_stopping else ""
+
+    @property
+    def front(self) -> str:
+        """What its topics begin with."""
+        return f"{self._home.prefix}/{self.prop_id}"
+
+    @property
     def dropped(self) -> int:
         """Messages of it that nobody heard, because it said too many."""
         return self._way.box.dropped
@@ -196,10 +206,9 @@ class Resident:
             self._way.box.close()
 
     def _available(self, word: str, state: str) -> None:
-        front = f"{self._home.prefix}/{self.prop_id}"
         for topic in ("availability", "status/availability"):
-            self._way.publish(f"{front}/{topic}", word, qos=1, retain=True)
-        self._way.publish(f"{front}/state", state, qos=1, retain=True)
+            self._way.publish(f"{self.front}/{topic}", word, qos=1, retain=True)
+        self._way.publish(f"{self.front}/state", state, qos=1, retain=True)
         self._view.state(state)
 
     async def reload(self, within: float) -> bool:
@@ -252,7 +261,7 @@ class Resident:
 
     def say(self, key: str, text: str) -> None:
         """Say a status message."""
-        self._way.publish(f"{self._home.prefix}/{self.prop_id}/status/{key}", text, qos=1)
+        self._way.publish(f"{self.front}/status/{key}", text, qos=1)
         self._way.message(key, text)
         if text != self._logged:  # a flood of commands is not one of the disk
             self._logged = text

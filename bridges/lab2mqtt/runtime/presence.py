@@ -116,11 +116,14 @@ class Presence:
         if self._settle:
             self._settle.cancel()
             self._settle = None
-        if self._info is not self._instrument.info or not self._description:
+        is_known = not self._device.known_late or self._instrument.tried.is_set()
+        if is_known and (self._info is not self._instrument.info or not self._description):
             self._say_description()
         if self._instrument.reachable is not self._online:
             self._online = self._instrument.reachable
             self.say_status(online=self._online)
+        if not is_known:
+            return
         self._say_pictures()
         state = self._now()
         if state != self._state_said:

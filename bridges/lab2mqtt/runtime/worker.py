@@ -90,6 +90,11 @@ class Worker:
         return self._execution.queued
 
     @property
+    def is_known_late(self) -> bool:
+        """Whether it says what it has only once it was opened."""
+        return self._device.known_late
+
+    @property
     def idle(self) -> bool:
         """Whether nothing runs or waits."""
         return not self._execution.running and not self._execution.queued

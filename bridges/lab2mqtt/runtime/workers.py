@@ -122,7 +122,8 @@ class Workers(Mapping[str, Worker]):
         """Open devices that are not open, and say everything of all of them."""
         workers = [self._workers.get(device_id) or self._start(device_id) for device_id in device_ids]
         # Else whatever they measure would be unknown for a moment, at every restart.
-        looks = [asyncio.ensure_future(worker.instrument.tried.wait()) for worker in workers]
+        early = [worker for worker in workers if not worker.is_known_late]
+        looks = [asyncio.ensure_future(worker.instrument.tried.wait()) for worker in early]
         if looks:
             _, late = await asyncio.wait(looks, timeout=FIRST_LOOK)
             for look in late:
