@@ -72,7 +72,7 @@ class Host:
         self._link = PropsLink(settings.broker, settings.client_id, f"{self.prefix}/{self._name}")
         self._record = Record(Kept(self._state and self._state / "props.json"))
         self._commands = Commands(lambda topic: self._link.publish(topic, "", qos=1, retain=True), clock)
-        self._link.on_up = self._commands.forget
+        self._link.on_up = self._link_up
         self._desk = CommandDesk(self._link, self._commands, self._answers)
         self._firmware = Firmware(settings.prefix, self._is_ours)
         self._outbox: Outbox
@@ -178,6 +178,11 @@ class Host:
         if resident.speaks:
             self._desk.open(resident)
         return resident
+
+    async def _link_up(self) -> None:
+        """Say that props are online once the bridge is there, by which they are commanded."""
+        self._commands.forget()
+        await self._bridge.connection.wait_up()
 
     def _answers(self, resident: Resident) -> bool:
         worker = self._bridge.workers.get(resident.device_id)

@@ -1,7 +1,7 @@
 """The link in the old dialect: topics under ``halloween/``, beside the bridge's own link."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 import contextlib
 import logging
 
@@ -21,7 +21,7 @@ class PropsLink:
 
     Attributes:
         connection: The connection.
-        on_up: Called on every new link, before anything is heard.
+        on_up: Called on every new link; nothing is heard or said before it has returned.
     """
 
     def __init__(self, broker: Broker, client_id: str, front: str) -> None:
@@ -38,7 +38,7 @@ class PropsLink:
         self._work: set[asyncio.Task[None]] = set()
         self._one_by_one = asyncio.Lock()
         self._greeted = False
-        self.on_up: Callable[[], None] | None = None
+        self.on_up: Callable[[], Awaitable[None]] | None = None
         self.connection = Connection(
             broker, self._hear, self._up, will=Will(self._topic, OFFLINE), client_id=client_id
         )
@@ -96,7 +96,7 @@ class PropsLink:
     async def _up(self, connection: Connection) -> None:
         self._greeted = False
         if self.on_up:
-            self.on_up()
+            await self.on_up()
         for topic in list(self._heard):
             # Each by itself: of several topics in one packet amqtt now and then takes only the first.
             try:
