@@ -1,20 +1,18 @@
 """A bridge that adopts devices of the older dialect, as a process, and an observer of everything."""
 
-from collections.abc import Callable
 import json
 from pathlib import Path
 from typing import Any, Self
 import uuid
 
 from tests.broker.brokers import Broker
-from tests.broker.observer import Heard, Observer, retained
+from tests.broker.caller import WITHIN, Caller
+from tests.broker.observer import Observer, retained
 from tests.broker.program import Program, Said, run
 import yaml
 
-WITHIN = 15.0  # s
 
-
-class OldBench:
+class OldBench(Caller):
     """One bridge without instruments of its own; what it keeps between its runs stays in its folder."""
 
     def __init__(self, broker: Broker, folder: Path, **settings: Any) -> None:  # noqa: ANN401
@@ -76,47 +74,9 @@ class OldBench:
     def _observe(self) -> Observer:
         return Observer(self.broker.port, f"{self.name}/#", f"{self.name}-hub/#", f"{self.prefix}/#")
 
-    def topic(self, device: str, kind: str) -> str:
-        """A topic of a device, as ours."""
-        return f"{self.name}/{device}/{kind}"
-
-    def last(self, device: str, kind: str) -> Any:  # noqa: ANN401 - JSON
-        """The last word on a topic of a device."""
-        return self.seen.last(self.topic(device, kind))
-
-    def until(self, device: str, kind: str, test: Callable[[Any], bool], since: int = 0) -> Heard:
-        """Wait until a device says something of a kind."""
-        return self.seen.wait(
-            self.topic(device, kind), lambda told: told and test(told), within=WITHIN, since=since
-        )
-
-    def until_online(self, device: str, since: int = 0) -> dict[str, Any]:
-        """Wait until a device can be reached and has said how it is; gives its description."""
-        self.until(device, "status", lambda told: told["status"] == "online", since)
-        self.until(device, "state", lambda told: told["readiness"] == "ready", since)
-        found: dict[str, Any] = self.last(device, "description")
-        return found
-
     def until_offline(self, device: str, since: int = 0) -> None:
         """Wait until it cannot be reached."""
         self.until(device, "status", lambda told: told["status"] == "offline", since)
-
-    def send(self, device: str, task: str, /, parameters: Any = None, **more: Any) -> str:  # noqa: ANN401
-        """Send a command; gives its id."""
-        request_id: str = more.setdefault("request_id", uuid.uuid4().hex)
-        command = {"task": task, "parameters": parameters or {}, **more}
-        self.seen.publish(self.topic(device, "command"), command)
-        return request_id
-
-    def result(self, device: str, request_id: str, since: int = 0) -> dict[str, Any]:
-        """The result of a command."""
-        heard = self.until(device, "result", lambda told: told["request_id"] == request_id, since)
-        found: dict[str, Any] = heard.json
-        return found
-
-    def call(self, device: str, task: str, /, parameters: Any = None, **more: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Send a command and wait for its result."""
-        return self.result(device, self.send(device, task, parameters, **more))
 
     def health(self) -> dict[str, Any]:
         """How the bridge says that it is."""

@@ -8,15 +8,14 @@ from typing import Any, Self
 import uuid
 
 from tests.broker.brokers import Broker
+from tests.broker.caller import WITHIN, Caller
 from tests.broker.observer import Heard, Observer, retained
 from tests.broker.program import Program
 
 from lab2mqtt.hub.ports import LOOPBACK
 
-WITHIN = 15.0  # s
 
-
-class PropsBench:
+class PropsBench(Caller):
     """One worker host; what it keeps between its runs stays in its folder."""
 
     def __init__(
@@ -116,21 +115,7 @@ class PropsBench:
         self.seen.publish(f"{self.prefix}/{prop}/cmd", payload, retain=retain)
         return since
 
-    # Ours
-
-    def topic(self, device: str, kind: str) -> str:
-        """A topic of a device, as ours."""
-        return f"{self.name}/{device}/{kind}"
-
-    def last(self, device: str, kind: str) -> Any:  # noqa: ANN401 - JSON
-        """The last word on a topic of a device."""
-        return self.seen.last(self.topic(device, kind))
-
-    def until(self, device: str, kind: str, test: Callable[[Any], bool], since: int = 0) -> Heard:
-        """Wait until a device says something of a kind."""
-        return self.seen.wait(
-            self.topic(device, kind), lambda told: told and test(told), within=WITHIN, since=since
-        )
+    # Ours, beside what every caller has
 
     def until_fault(self, device: str, *words: str) -> None:
         """Wait until one of the reasons why a device does not work has all of some words in it."""
@@ -141,34 +126,10 @@ class PropsBench:
 
         self.until(device, "state", tells)
 
-    def until_ready(self, device: str, since: int = 0) -> dict[str, Any]:
-        """Wait until a device is ready; gives its description."""
-        self.until(device, "status", lambda told: told["status"] == "online", since)
-        self.until(device, "state", lambda told: told["readiness"] == "ready", since)
-        found: dict[str, Any] = self.last(device, "description")
-        return found
-
     def until_discovered(self, device: str, test: Callable[[Any], bool] = bool, since: int = 0) -> Any:  # noqa: ANN401 - JSON
         """What Home Assistant is told of a device."""
         topic = f"{self.name}-hub/device/{self.name}_{device}/config"
         return self.seen.wait(topic, lambda told: told and test(told), within=WITHIN, since=since).json
-
-    def send(self, device: str, task: str, /, parameters: Any = None, **more: Any) -> str:  # noqa: ANN401
-        """Send a command of ours; gives its id."""
-        request_id: str = more.setdefault("request_id", uuid.uuid4().hex)
-        command = {"task": task, "parameters": parameters or {}, **more}
-        self.seen.publish(self.topic(device, "command"), command)
-        return request_id
-
-    def result(self, device: str, request_id: str, since: int = 0) -> dict[str, Any]:
-        """The result of a command."""
-        heard = self.until(device, "result", lambda told: told["request_id"] == request_id, since)
-        found: dict[str, Any] = heard.json
-        return found
-
-    def call(self, device: str, task: str, /, parameters: Any = None, **more: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Send a command and wait for its result."""
-        return self.result(device, self.send(device, task, parameters, **more))
 
     def stop_lab(self, *, engaged: bool = True) -> None:
         """Engage the lab's emergency stop, or release it."""

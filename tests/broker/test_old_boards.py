@@ -51,7 +51,7 @@ def test_a_device_that_says_online_is_announced_with_the_tasks_that_it_tells(
 ) -> None:
     """Those with known names have their parameters, the others take anything; all is marked as no promise."""
     pico = board(tasks={"move_servo": move_servo, "blink": lambda **_: None})
-    told = bench.until_online(pico.device_id)
+    told = bench.until_ready(pico.device_id)
     tasks = told["tasks"]
     assert tasks["read_sensor"]["effect"] == "read"
     assert tasks["read_sensor"]["parameters"]["sensor_pin"]["type"] == "integer"
@@ -72,7 +72,7 @@ def test_a_status_that_tells_tasks_and_no_others_is_enough(
 ) -> None:
     """A task server without get_device_status is asked for nothing at all."""
     server = board(tells_tasks=True, has_status=False)
-    told = bench.until_online(server.device_id)
+    told = bench.until_ready(server.device_id)
     assert {"read_sensor", "control_led"} < set(told["tasks"])
     assert "free_memory" not in told["entities"]
     assert server.asked == []
@@ -81,13 +81,13 @@ def test_a_status_that_tells_tasks_and_no_others_is_enough(
 def test_a_result_for_somebody_else_is_enough(bench: OldBench, board: Callable[..., OldBoard]) -> None:
     """Who was up before the bridge says online no more."""
     pico = board(f"late-{uuid.uuid4().hex[:6]}")
-    bench.until_online(pico.device_id)
+    bench.until_ready(pico.device_id)
     bench.bridge.terminate()
     (bench.config.parent / "kept" / "old-devices.json").unlink()
     since = bench.seen.mark()
     bench.start()
     bench.seen.publish(f"{bench.prefix}/{pico.device_id}/command", {"request_id": "x", "task": "none"})
-    bench.until_online(pico.device_id, since)
+    bench.until_ready(pico.device_id, since)
 
 
 def test_what_is_asked_for_is_done_once_and_answered_once(
@@ -95,7 +95,7 @@ def test_what_is_asked_for_is_done_once_and_answered_once(
 ) -> None:
     """However often the same command comes; and in the four keys that a strict reader knows."""
     pico = board(tasks={"move_servo": move_servo, "blink": lambda **given: given})
-    bench.until_online(pico.device_id)
+    bench.until_ready(pico.device_id)
     for _ in range(3):
         answer = bench.call(pico.device_id, "move_servo", {"pin": 15, "angle": 90}, request_id=pico.device_id)
         assert answer["result"] == "Servo on pin 15 moved to 90 degrees"
@@ -111,7 +111,7 @@ def test_what_cannot_be_is_refused_before_the_device_hears_of_it(
 ) -> None:
     """Wrong parameters, an unknown task, too late."""
     pico = board(tasks={"move_servo": move_servo})
-    bench.until_online(pico.device_id)
+    bench.until_ready(pico.device_id)
     good = {"pin": 15, "angle": 90}
     answers = [
         bench.call(pico.device_id, "move_servo", {"pin": 15, "angle": 181}),
@@ -135,7 +135,7 @@ def test_an_error_is_told_in_the_devices_words(bench: OldBench, board: Callable[
         raise ValueError("the horn is loose")
 
     pico = board(tasks={"move_servo": jam})
-    bench.until_online(pico.device_id)
+    bench.until_ready(pico.device_id)
     answer = bench.call(pico.device_id, "move_servo", {"pin": 15, "angle": 1})
     assert (answer["error_code"], answer["error"]) == ("device_error", "the horn is loose")
 
@@ -146,7 +146,7 @@ def test_no_answer_in_time_leaves_open_whether_it_was_done(
     """And the same command again does not do it again."""
     go = threading.Event()
     pico = board(tasks={"blink": lambda: go.wait(NEVER)})
-    bench.until_online(pico.device_id)
+    bench.until_ready(pico.device_id)
     request_id = bench.send(pico.device_id, "blink", timeout=0.5)
     answer = bench.result(pico.device_id, request_id)
     assert answer["error_code"] == "timeout"
@@ -156,13 +156,13 @@ def test_no_answer_in_time_leaves_open_whether_it_was_done(
     bench.send(pico.device_id, "blink", timeout=0.5, request_id=request_id)
     assert bench.result(pico.device_id, request_id, since)["replayed"] is True
     until(lambda: len(pico.did) == 1, "it ended")
-    bench.until_online(pico.device_id, since)  # it was silent meanwhile, and is there again
+    bench.until_ready(pico.device_id, since)  # it was silent meanwhile, and is there again
 
 
 def test_a_device_without_a_stop_is_told_to_be_one(bench: OldBench, board: Callable[..., OldBoard]) -> None:
     """Once in the log, however often it is stopped; and it gets nothing to move while it is stopped."""
     pico = board(tasks={"move_servo": move_servo})
-    bench.until_online(pico.device_id)
+    bench.until_ready(pico.device_id)
     for _ in range(3):
         answer = bench.call(pico.device_id, "emergency_stop", {"reason": "to see"})
         assert answer["result"]["confirmed"] is False
@@ -188,7 +188,7 @@ def test_a_stop_of_the_lab_reaches_a_device_that_has_one(
     """By its own task, past what it was waiting for."""
     go = threading.Event()
     pico = board(tasks={"blink": lambda: go.wait(NEVER), "emergency_stop": lambda: "stopped"})
-    told = bench.until_online(pico.device_id)
+    told = bench.until_ready(pico.device_id)
     assert told["tasks"]["emergency_stop"]["effect"] == "stop"
     running = bench.send(pico.device_id, "blink")
     until(lambda: any(one["task"] == "blink" for one in pico.asked), "it began")
@@ -212,7 +212,7 @@ def test_it_is_offline_by_its_will_and_back_when_it_speaks(
 ) -> None:
     """What is asked of it meanwhile is refused, and not kept for it."""
     pico = board(tasks={"move_servo": move_servo})
-    bench.until_online(pico.device_id)
+    bench.until_ready(pico.device_id)
     since = bench.seen.mark()
     pico.die()
     bench.until_offline(pico.device_id, since)
@@ -221,7 +221,7 @@ def test_it_is_offline_by_its_will_and_back_when_it_speaks(
     assert "offline" in refused["error"]
     since = bench.seen.mark()
     pico.start()
-    bench.until_online(pico.device_id, since)
+    bench.until_ready(pico.device_id, since)
     assert pico.did == []
 
 
@@ -231,7 +231,7 @@ def test_an_answer_that_is_no_json_is_told_at_once(
 ) -> None:
     """As a fault of the device, of which nobody knows whether it did it."""
     pico = board(tasks={"blink": lambda: pico.go.wait(NEVER)})
-    bench.until_online(pico.device_id)
+    bench.until_ready(pico.device_id)
     asked = bench.send(pico.device_id, "blink")
     until(lambda: any(one["task"] == "blink" for one in pico.asked), "it began")
     request_id = next(one["request_id"] for one in pico.asked if one["task"] == "blink")
@@ -244,7 +244,7 @@ def test_an_answer_that_is_no_json_is_told_at_once(
 def test_rubbish_hurts_nobody(bench: OldBench, board: Callable[..., OldBoard]) -> None:
     """On its topics, on those of nobody, and on topics that are none."""
     pico = board()
-    bench.until_online(pico.device_id)
+    bench.until_ready(pico.device_id)
     rubbish = [b"\xff\xfe", b"[1,2]", b"null", b"{", b'{"status": 7}', b'{"status": "online", "data": 7}']
     rubbish += [b'{"status": "online", "data": {"tasks": [1, null, "\\u0000", {"a": 1}]}}', b"x" * 300_000]
     for payload in rubbish:
@@ -262,7 +262,7 @@ def test_an_id_that_is_none_of_ours_is_written_as_one_or_refused(
     """The refusal stands in the log and in the health."""
     mark = uuid.uuid4().hex[:6]
     loud = board(f"Pico.{mark}")
-    told = bench.until_online(f"pico-{mark}")
+    told = bench.until_ready(f"pico-{mark}")
     assert told["name"] == f"Pico.{mark}"
     assert bench.call(f"pico-{mark}", "control_led", {"pin": 25, "state": True})["status"] == "success"
     assert loud.lamp is True
@@ -283,7 +283,7 @@ def test_it_can_be_forgotten_and_comes_back_when_it_speaks(
 ) -> None:
     """Nothing is left of it on the broker but its own will."""
     pico = board()
-    bench.until_online(pico.device_id)
+    bench.until_ready(pico.device_id)
     assert "is online and would be announced again" in bench.run("forget", pico.device_id).err
     since = bench.seen.mark()
     pico.die()
@@ -297,7 +297,7 @@ def test_it_can_be_forgotten_and_comes_back_when_it_speaks(
     ]
     since = bench.seen.mark()
     pico.start()
-    bench.until_online(pico.device_id, since)
+    bench.until_ready(pico.device_id, since)
 
 
 def test_more_tasks_are_told_as_soon_as_it_tells_them(
@@ -305,12 +305,12 @@ def test_more_tasks_are_told_as_soon_as_it_tells_them(
 ) -> None:
     """After an update of its program."""
     pico = board(tells_tasks=True)
-    assert "wave" not in bench.until_online(pico.device_id)["tasks"]
+    assert "wave" not in bench.until_ready(pico.device_id)["tasks"]
     pico.learn(wave=lambda: "waved")
     since = bench.seen.mark()
     pico.say_online()
     bench.until(pico.device_id, "description", lambda told: "wave" in told["tasks"], since)
-    bench.until_online(pico.device_id, since)
+    bench.until_ready(pico.device_id, since)
     assert bench.call(pico.device_id, "wave")["result"] == "waved"
 
 
@@ -319,12 +319,12 @@ def test_it_is_known_after_a_restart_of_the_bridge_and_nothing_is_done_twice(
 ) -> None:
     """Its entities stay; it is asked whether it is there, and commands of before keep their answers."""
     pico = board(tasks={"move_servo": move_servo})
-    bench.until_online(pico.device_id)
+    bench.until_ready(pico.device_id)
     request_id = bench.send(pico.device_id, "move_servo", {"pin": 15, "angle": 7})
     first = bench.result(pico.device_id, request_id)
     since = bench.seen.mark()
     bench.restart()
-    bench.until_online(pico.device_id, since)
+    bench.until_ready(pico.device_id, since)
     announced = f"{bench.name}-hub/device/{bench.name}_{pico.device_id}/config"
     assert all(heard.payload for heard in bench.seen.heard(announced, since))
     again = bench.seen.mark()
@@ -346,7 +346,7 @@ def test_another_adopter_goes_on_with_it(broker: Broker, tmp_path: Path) -> None
         with OldBoard(broker.port, "pico", {"move_servo": move_servo}, prefix=bench.prefix) as pico:
             bench.start()
             pico.say_online()
-            assert bench.until_online("pico")["announced_by"] == bench.name
+            assert bench.until_ready("pico")["announced_by"] == bench.name
             second.start()
             status = f"{bench.name}/bridge/second/status"
             bench.seen.wait(status, lambda told: told and told["status"] == "online", within=10)
@@ -354,7 +354,7 @@ def test_another_adopter_goes_on_with_it(broker: Broker, tmp_path: Path) -> None
             since = bench.seen.mark()
             bench.bridge.kill()
             bench.until("pico", "description", lambda told: told["announced_by"] == "second", since)
-            bench.until_online("pico", since)
+            bench.until_ready("pico", since)
             assert bench.call("pico", "move_servo", {"pin": 15, "angle": 2})["status"] == "success"
             assert [given["angle"] for _, given in pico.did] == [1, 2]
     finally:
@@ -366,9 +366,9 @@ def test_another_adopter_goes_on_with_it(broker: Broker, tmp_path: Path) -> None
 def test_it_is_there_again_when_the_broker_is(bench: OldBench, board: Callable[..., OldBoard]) -> None:
     """On a broker that has forgotten everything."""
     pico = board(tasks={"move_servo": move_servo})
-    bench.until_online(pico.device_id)
+    bench.until_ready(pico.device_id)
     bench.lose_broker()
-    bench.until_online(pico.device_id)
+    bench.until_ready(pico.device_id)
     # paho reconnects, and subscribes again; then it does what it is asked for.
     until(
         lambda: (
@@ -412,7 +412,7 @@ def test_a_device_of_the_configuration_is_there_before_it_speaks(broker: Broker,
         assert description["at_most_once"] == "no"
         mine = {"wave": lambda: "waved", "read_environmental_sensors": lambda: air}
         with OldBoard(broker.port, "pico-window", mine, prefix=bench.prefix) as pico:
-            bench.until_online("pico-window")
+            bench.until_ready("pico-window")
             bench.until(
                 "pico-window", "state", lambda now: now["temperature"] == 21.3 and now["humidity"] == 40
             )

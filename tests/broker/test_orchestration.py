@@ -40,7 +40,7 @@ def board(bench: OldBench) -> Iterator[OldBoard]:
     tasks = {"echo": echo, "jam": jam, "wait": lambda: go.wait(60), "nothing": lambda: float("nan")}
     with OldBoard(bench.broker.port, f"pico-{uuid.uuid4().hex[:6]}", tasks, prefix=bench.prefix) as made:
         made.go = go
-        bench.until_online(made.device_id)
+        bench.until_ready(made.device_id)
         yield made
         go.set()
 
@@ -172,7 +172,7 @@ def test_a_lost_broker_comes_back(client: Client, bench: OldBench, board: OldBoa
     device = client(timeout=40.0)
     assert device.execute_task("echo", a=1) == {"a": 1}
     bench.lose_broker()
-    bench.until_online(board.device_id)
+    bench.until_ready(board.device_id)
     deadline = time.monotonic() + 30
     while True:
         try:

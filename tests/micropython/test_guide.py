@@ -93,7 +93,7 @@ def board(
     since = bench.seen.mark()
     with made:
         made.until_said(f"MicroPython device {DEVICE} running", UP_WITHIN)
-        bench.until_online(DEVICE, since)
+        bench.until_ready(DEVICE, since)
         yield made
     assert LOST not in made.said()
 
@@ -174,12 +174,12 @@ def test_it_is_offline_when_it_dies_and_back_when_it_starts(bench: OldBench, boa
     bench.until_offline(DEVICE, since)
     since = bench.seen.mark()
     board.start()
-    bench.until_online(DEVICE, since)
+    bench.until_ready(DEVICE, since)
     kept = bench.kept()[f"{bench.prefix}/{DEVICE}/status"]
     assert kept == {"status": "offline"}  # as the guide's program is
     since = bench.seen.mark()
     began = time.monotonic()
     bench.restart()
-    bench.until_online(DEVICE, since)
+    bench.until_ready(DEVICE, since)
     assert time.monotonic() - began < UP_WITHIN
     until(lambda: bench.call(DEVICE, "read_sensor", {"sensor_pin": 26})["status"] == "success", "it answers")
