@@ -1,9 +1,9 @@
 """Workers that hang, crash, flood and grow, all at once in one host, and what the others feel of it: nothing.
 
-On a machine of two cores that did little else the ticks of the others came 13 ms late, 55 ms at the worst,
-and commands were answered within 20 ms, 50 ms at the worst. Where other work has the cores nobody is on time:
-what comes late is compared with a tick of this process's own, which takes the same way through the broker,
-and what one round does not show another may.
+docs/performance.md tells the figures. On two cores that others used little the ticks came 12 ms late, 35 to
+69 ms at the worst; where other work has the cores nobody is on time, and one run of three showed 342 ms.
+So what comes late is compared with a tick of this process's own, which takes the same way through the broker,
+and of a few rounds the best counts: what is late by its nature is late in each.
 """
 
 from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ from paho.mqtt.client import topic_matches_sub
 
 from lab2mqtt.props.base import OFFLINE, ONLINE
 from lab2mqtt.runtime.address import Broker
-from lab2mqtt.runtime.mqtt import BrokerError, Connection, Message, Will
+from lab2mqtt.runtime.mqtt import BrokerError, Connection, Message, NotAllowed, Will
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class PropsLink:
             # Each by itself: of several topics in one packet amqtt now and then takes only the first.
             try:
                 await connection.listen([(topic, 1)])
-            except BrokerError as error:  # one that a worker must not hear; else the next link does it
+            except NotAllowed as error:  # one worker's wish is not to cost all of them the link
                 _LOGGER.warning("%s", error)
         self._greeted = True
         for topic, (payload, qos) in self._retained.items():

@@ -50,6 +50,10 @@ class BrokerError(Exception):
     """The broker cannot be reached, or did not take us."""
 
 
+class NotAllowed(BrokerError):
+    """The broker does not let us subscribe to a topic."""
+
+
 class Message(NamedTuple):
     """One message that came in."""
 
@@ -131,7 +135,8 @@ class Link(aiomqtt.Client):
         """Subscribe to topics, each with its QoS, and wait until the broker has them.
 
         Raises:
-            BrokerError: The link was lost, or the broker refuses one.
+            NotAllowed: The broker refuses one.
+            BrokerError: The link was lost.
         """
         for start in range(0, len(topics), TOPICS_AT_ONCE):
             some = topics[start : start + TOPICS_AT_ONCE]
@@ -141,7 +146,7 @@ class Link(aiomqtt.Client):
                 raise BrokerError(str(error)) from error
             for (topic, _), code in zip(some, granted, strict=False):
                 if (code if isinstance(code, int) else code.value) >= _REFUSED:
-                    raise BrokerError(f"the broker does not let us subscribe to {topic}")
+                    raise NotAllowed(f"the broker does not let us subscribe to {topic}")
 
     def send(self, topic: str, payload: str | bytes, qos: int, *, retain: bool, later: bool = True) -> None:
         """Publish without waiting; what is lost with the link and worth it later is ``unacknowledged``."""
