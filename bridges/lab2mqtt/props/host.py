@@ -12,11 +12,11 @@ from lab2mqtt.core.description import Instance, bind
 from lab2mqtt.core.errors import Fault, Refused
 from lab2mqtt.core.words import near
 from lab2mqtt.props import host_device
-from lab2mqtt.props.base import RELEASE, STOPS
+from lab2mqtt.props.base import STOPS
 from lab2mqtt.props.command_desk import CommandDesk
 from lab2mqtt.props.commands import Commands
 from lab2mqtt.props.finding import Found, find
-from lab2mqtt.props.firmware import WORKER, Firmware, orders
+from lab2mqtt.props.firmware import WORKER, Firmware
 from lab2mqtt.props.host_device import HostDriver, HostSnapshot
 from lab2mqtt.props.link import PropsLink
 from lab2mqtt.props.outbox import Message as Said, Outbox
@@ -74,11 +74,9 @@ class Host:
         self._commands = Commands(lambda topic: self._link.publish(topic, "", qos=1, retain=True), clock)
         self._link.on_up = self._link_up
         self._desk = CommandDesk(self._link, self._commands, self._answers)
-        self._firmware = Firmware(settings.prefix, self._is_ours)
+        self._firmware = Firmware(self.prefix, self._name, self._residents, self.stop_actions, self._send)
         self._outbox: Outbox
         self._bridge: Bridge
-        self._was_stopped = False
-        self._odd: set[str] = set()  # boards of which no device can be made
 
     async def run(self) -> None:
         """Run until cancelled; then end every worker, and say so.
@@ -150,7 +148,7 @@ class Host:
                     resident.look()
                 except Exception:
                     _LOGGER.exception("%s could not be looked at", resident.prop_id)
-            self._look_at_firmware()
+            self._firmware.look(stopped=bool(self._stop_of(self._name)))
             await self._look_for_boards()
             now = time.monotonic() - self._began
             if now - said >= UPTIME_EVERY:
@@ -254,19 +252,14 @@ class Host:
 
     async def _look_for_boards(self) -> None:
         """Make devices of boards that no worker owns, and of no others."""
-        for name in self._without_worker(self._firmware.settled):
-            if name not in self._residents and name not in self._odd:
-                self._record.of(name).is_firmware = True
-                if resident := await self._admit(Found(name, WORKER, "firmware")):
-                    _LOGGER.info("%s is a board without a worker; it is %s here", name, resident.device_id)
-                    self._record.keep()
-                    self._in_background(self._begin(resident))
-                else:
-                    self._odd.add(name)
-        gone = {*self._firmware.take_cleared(), *self._owned()}
-        for resident in list(self._residents.values()):
-            if not resident.speaks and resident.prop_id in gone:
-                await self._dismiss(resident)
+        for name in self._firmware.take_new():
+            self._record.of(name).is_firmware = True
+            if resident := await self._admit(Found(name, WORKER, "firmware")):
+                _LOGGER.info("%s is a board without a worker; it is %s here", name, resident.device_id)
+                self._record.keep()
+                self._in_background(self._begin(resident))
+        for name in self._firmware.take_gone():
+            await self._dismiss(self._residents[name])
 
     async def _begin(self, resident: Resident) -> None:
         await self._take_in(resident.config)
@@ -362,22 +355,10 @@ class Host:
         return HostSnapshot(
             uptime=int((time.monotonic() - self._began) / UPTIME_EVERY) * int(UPTIME_EVERY),
             workers=sum(one.runs for one in residents),
-            firmware=tuple(self._without_worker(self._firmware.online)),
+            firmware=tuple(self._firmware.without_worker),
             dropped=sum(one.dropped for one in residents),
             problems=(*self._refused.values(), *problems),
         )
-
-    def _is_ours(self, name: str) -> bool:
-        resident = self._residents.get(name)
-        return name == self._name or (resident is not None and resident.speaks)
-
-    def _owned(self) -> set[str]:
-        """The boards that a worker owns; from any thread."""
-        return {board for one in list(self._residents.values()) for board in one.boards}
-
-    def _without_worker(self, names: list[str]) -> list[str]:
-        owned = self._owned()
-        return [name for name in names if name not in owned]
 
     def _stop_firmware(self) -> None:
         """Tell every board to stop; from any thread.
@@ -387,21 +368,10 @@ class Host:
         """
         if not self._link.up:
             raise Fault("there is no link to the broker by which boards could be told")
-        self._was_stopped = True  # a stop may be shorter than the time between two looks
-        boards = [name for name in self._without_worker(self._firmware.online) if name not in self._residents]
-        for topic, payload in orders(self.prefix, boards, self.stop_actions):
-            self._outbox.run_first(partial(self._link.publish, topic, payload, qos=1))
+        self._firmware.stop()
 
-    def _look_at_firmware(self) -> None:
-        """Boards without a worker may move again, once the stop is released."""
-        stopped = bool(self._stop_of(self._name))
-        if self._was_stopped and not stopped:
-            boards = [
-                one for one in self._without_worker(self._firmware.online) if one not in self._residents
-            ]
-            for topic, payload in orders(self.prefix, boards, (RELEASE,)):
-                self._link.publish(topic, payload, qos=1)
-        self._was_stopped = stopped
+    def _send(self, topic: str, payload: str) -> None:
+        self._outbox.run_first(partial(self._link.publish, topic, payload, qos=1))
 
     def _say(self, said: Said) -> None:
         self._link.publish(said.topic, said.payload, qos=said.qos, retain=said.retain)
