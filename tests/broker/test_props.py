@@ -249,8 +249,9 @@ def test_a_lost_broker(bench: PropsBench) -> None:
     assert bench.host.pid == pid
 
 
-def test_no_broker_at_the_start(broker: Broker, tmp_path: Path) -> None:
+def test_no_broker_at_the_start(bench: PropsBench, broker: Broker, tmp_path: Path) -> None:
     """Workers run, and are heard of as soon as there is a broker."""
+    since = bench.seen.mark()
     made = PropsBench(broker, tmp_path)
     notes = tmp_path / "notes"
     made.worker(
@@ -275,6 +276,7 @@ def test_no_broker_at_the_start(broker: Broker, tmp_path: Path) -> None:
         made.until_text("early/telemetry/pong", "1", made.cmd("early", "ping 1"))
         made.until_ready("early")
         assert made.call("early", "ping")["status"] == "success"
+        bench.until_text("talker/availability", "online", since)  # the next test needs it
     finally:
         made.close()
 

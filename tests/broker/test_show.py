@@ -64,7 +64,8 @@ def test_a_show_reaches_props_and_firmware(bench: PropsBench) -> None:
     fog = bench.seen.wait(
         f"{bench.prefix}/esp32-fogger-01/cmd", bool, within=15, since=since, read=lambda one: one.payload
     )
-    assert json.loads(fog.payload) == {"action": "fog", "args": {"seconds": 2}}
+    asked = {"seconds": 2}
+    assert json.loads(fog.payload) == {"action": "fog", "args": asked, "params": asked}
     assert creaked.at - opened.at == pytest.approx(0.7, abs=0.2)
     assert fog.at - creaked.at == pytest.approx(0.2, abs=0.15)
     bench.cmd("show", "jump 4")

@@ -123,6 +123,7 @@ class Presence:
             self._online = self._instrument.reachable
             self.say_status(online=self._online)
         if not is_known:
+            self.state = self._now()
             return
         self._say_pictures()
         state = self._now()
