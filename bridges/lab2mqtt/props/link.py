@@ -35,6 +35,7 @@ class PropsLink:
         self._topic = f"{front}/availability"
         self._heard: dict[str, list[Callable[[Message], None]]] = {}
         self._retained: dict[str, tuple[str, int]] = {}
+        self._first: dict[str, tuple[str, int]] | None = {}  # None: there was a link
         self._work: set[asyncio.Task[None]] = set()
         self._one_by_one = asyncio.Lock()
         self._greeted = False
@@ -58,7 +59,15 @@ class PropsLink:
         await self.connection.drained()
 
     def publish(self, topic: str, payload: str, *, qos: int = 0, retain: bool = False) -> None:
-        """Publish now; without a link only what is retained is worth saying later."""
+        """Publish now; without a link only what is retained is worth saying later.
+
+        But what workers say before the first link, such as a value that they say once, is said there: of
+        each topic the last. A command never is.
+        """
+        if self._first is not None and not retain and not topic.endswith("/cmd"):
+            if topic in self._first or len(self._first) < MOST_RETAINED:
+                self._first[topic] = (payload, qos)
+            return
         if retain and not payload:
             self._retained.pop(topic, None)
         elif retain and (topic in self._retained or len(self._retained) < MOST_RETAINED):
@@ -106,6 +115,9 @@ class PropsLink:
         self._greeted = True
         for topic, (payload, qos) in self._retained.items():
             self._publish(topic, payload, qos, retain=True)
+        first, self._first = self._first or {}, None
+        for topic, (payload, qos) in first.items():
+            self._publish(topic, payload, qos, retain=False)
         self._publish(self._topic, ONLINE, 1, retain=True)
 
     def _in_background(self, topic: str) -> None:
