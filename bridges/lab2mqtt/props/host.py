@@ -86,7 +86,8 @@ class Host:
         """
         self._outbox = Outbox(asyncio.get_running_loop(), self._say, lambda: self._link.connection.behind)
         watch = Watching(self._settings) if self._settings.watch else None
-        await asyncio.gather(*(self._admit(found) for found in find(self._settings)))
+        for resident in await asyncio.gather(*map(self._load, find(self._settings))):
+            await self._place(resident)  # in their order, however long each took: of two of one id the first
         boards = [name for name in self._record.firmware if name not in self._residents]
         await asyncio.gather(*(self._admit(Found(name, WORKER, "firmware")) for name in boards))
         self._bridge = Bridge(self._config(), self._clock)
@@ -160,8 +161,15 @@ class Host:
 
     async def _admit(self, found: Found) -> Resident | None:
         """Load a worker's file, and give it a place; two of one id are refused."""
+        return await self._place(await self._load(found))
+
+    async def _load(self, found: Found) -> Resident:
         resident = Resident(found, self, self._outbox, self._record)
         await resident.load()
+        return resident
+
+    async def _place(self, resident: Resident) -> Resident | None:
+        found = resident.found
         taken = resident.device_id == self._name or any(
             one.device_id == resident.device_id for one in self._residents.values()
         )
