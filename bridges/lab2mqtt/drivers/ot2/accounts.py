@@ -137,10 +137,12 @@ class Accounts:
         """Wait for the end of the run that is reserved and that nobody follows, and settle it."""
         while (reserved := self._deck.reserved) and self.current is None:
             try:
-                state = self.unfollowed = await self._runs.state(reserved.run)
-                if state.ended:
+                state = await self._runs.state(reserved.run)
+                if state.ended:  # shown as it was seen before, until it is settled
                     await self.settle(state, None)
-                elif state.status == "idle":  # it never began, and once it is gone it never will
+                    continue
+                self.unfollowed = state
+                if state.status == "idle":  # it never began, and once it is gone it never will
                     await self._runs.release(state.run_id)
                     with contextlib.suppress(RobotFault):
                         await self._runs.delete(state.run_id)
