@@ -4,7 +4,9 @@ FROM python:3.13-slim AS build
 # What your workers import beside lab2mqtt, such as "pydantic requests".
 ARG PACKAGES="pydantic"
 COPY pyproject.toml README.md LICENSE /source/
+COPY blueprints /source/blueprints
 COPY bridges /source/bridges
+COPY custom_components /source/custom_components
 COPY firmware /source/firmware
 COPY props /source/props
 RUN python -m venv /opt/lab2mqtt

@@ -22,7 +22,7 @@ import yaml
 from lab2mqtt.client import Lab
 from lab2mqtt.core.errors import LabError, Misconfigured
 from lab2mqtt.core.words import near
-from lab2mqtt.hub import child, environments, micropython, mosquitto
+from lab2mqtt.hub import child, environments, given, micropython, mosquitto
 from lab2mqtt.hub.errors import HubError
 from lab2mqtt.hub.ports import LOOPBACK, free_port, listens
 from lab2mqtt.hub.process import HomeAssistant
@@ -305,6 +305,7 @@ class _Demo:
             broker,
             port=_port(self._options.hub_port, HUB_PORT),
             open_door=True,
+            copies=given.folders(),
             say=_say,
         )
         (self._state / "home-assistant").mkdir(exist_ok=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from homeassistant.core import Context, HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse
 from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.typing import VolDictType
 import voluptuous as vol
 
 from .const import DOMAIN
@@ -20,13 +21,13 @@ type Holder = Callable[[Device, Context], str | None]
 _SECONDS = vol.All(vol.Coerce(float), vol.Range(min=0, min_included=False))
 _MOMENT = vol.Any(vol.Coerce(float), cv.datetime)
 
-_DEVICE = {vol.Required("device"): cv.string}
-_DEVICES = {
+_DEVICE: VolDictType = {vol.Required("device"): cv.string}
+_DEVICES: VolDictType = {
     vol.Optional("device"): vol.All(cv.ensure_list, [cv.string]),
     vol.Optional("lab"): cv.string,
     vol.Optional("reason", default=""): vol.All(cv.string, vol.Length(max=255)),
 }
-SCHEMAS = {
+SCHEMAS: dict[str, VolDictType] = {
     "run_task": {
         **_DEVICE,
         vol.Required("task"): cv.string,
@@ -77,13 +78,12 @@ class Actions:
     def register(self) -> None:
         """Offer the actions, whether or not a lab is set up."""
         for name, fields in SCHEMAS.items():
-            only = name in ("get_history",)
             self.hass.services.async_register(
                 DOMAIN,
                 name,
                 getattr(self, f"_{name}"),
                 vol.Schema(fields),
-                SupportsResponse.ONLY if only else SupportsResponse.OPTIONAL,
+                SupportsResponse.ONLY if name == "get_history" else SupportsResponse.OPTIONAL,
             )
 
     async def run(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 import time
 from typing import TYPE_CHECKING, Any
@@ -75,9 +76,9 @@ class Calls:
     ) -> Answer:
         """Send a command and wait for its one result.
 
-        The same command is sent again, with the same id, after a while of silence, and when the link to the broker
-        is back: the device does nothing twice, and answers from its ledger. Who is cancelled meanwhile, such as a
-        script that is turned off, cancels the task, too.
+        The same command is sent again, with the same id, after a while of silence, and when the link to the
+        broker is back: the device does nothing twice, and answers from its ledger. Who is cancelled
+        meanwhile, such as a script that is turned off, cancels the task, too.
 
         Args:
             device: Whose task.
@@ -117,7 +118,7 @@ class Calls:
             await self._send(call, device, task)
             result = await self._result(call, device, timeout + _PATIENCE)
         except asyncio.CancelledError:
-            await self._cancel(device, request_id, issued_by, call)
+            await self._cancel(request_id, issued_by, call)
             raise
         finally:
             del self._calls[request_id]
@@ -167,16 +168,17 @@ class Calls:
 
     async def _send(self, call: _Call, device: Device, task: str) -> None:
         try:
-            # QoS 0: at QoS 1 the client would keep it for a later link, and move something minutes later.
-            await mqtt.async_publish(self._lab.hass, call.topic, call.payload, qos=0, retain=False)
+            await self._publish(call.topic, call.payload)
         except HomeAssistantError as error:
             raise TaskError(NO_LINK, device.name, task, str(error)) from error
 
     async def _repeat(self, call: _Call) -> None:
-        try:
-            await mqtt.async_publish(self._lab.hass, call.topic, call.payload, qos=0, retain=False)
-        except HomeAssistantError:
-            return  # the next link asks again
+        with suppress(HomeAssistantError):  # the next link asks again
+            await self._publish(call.topic, call.payload)
+
+    async def _publish(self, topic: str, payload: str) -> None:
+        # QoS 0: at QoS 1 the client would keep it for a later link, and move something minutes later.
+        await mqtt.async_publish(self._lab.hass, topic, payload, qos=0, retain=False)
 
     async def _result(self, call: _Call, device: Device, patience: float) -> dict[str, Any] | None:
         """The result, or None when nothing was heard for so long; progress renews the patience."""
@@ -196,7 +198,7 @@ class Calls:
         done, _ = await asyncio.wait([call.result], timeout=_PATIENCE)
         return call.result.result() if done else None
 
-    async def _cancel(self, device: Device, request_id: str, issued_by: str, call: _Call) -> None:
+    async def _cancel(self, request_id: str, issued_by: str, call: _Call) -> None:
         """End the task of who waits no more; but when Home Assistant ends, the device goes on to its end."""
         if self._lab.hass.state is not CoreState.running or call.result.done():
             return
@@ -208,7 +210,5 @@ class Calls:
             expires_at=int(time.time()) + _EXPIRES_IN,
             issued_by=issued_by[: wire.MAX_NAME],
         )
-        try:
-            await mqtt.async_publish(self._lab.hass, call.topic, wire.encode(command), qos=0, retain=False)
-        except HomeAssistantError:
-            return
+        with suppress(HomeAssistantError):
+            await self._publish(call.topic, wire.encode(command))

@@ -37,6 +37,7 @@ class Device:
         status: ``online`` or ``offline``, as it says itself; ``reachable`` also asks its bridge.
         state: Its values by key.
         progress: What was said last of the command that runs or waits; None while there is none.
+        clock: How far its clock is ahead of ours, in s; None until it has said something.
     """
 
     base: str
@@ -46,6 +47,7 @@ class Device:
     state: dict[str, Any] = field(default_factory=dict)
     progress: dict[str, Any] | None = None
     bridge_online: bool = True
+    clock: float | None = None
 
     @property
     def name(self) -> str:
@@ -135,6 +137,7 @@ class Bridge:
         status: Its last status, whole.
         health: Its last heartbeat.
         heard: When it was heard last, in seconds since 1970; 0 if only the broker remembered it.
+        clock: How far its clock is ahead of ours, in s; None until it has said something.
     """
 
     bridge_id: str
@@ -143,6 +146,7 @@ class Bridge:
     status: dict[str, Any] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)
     heard: float = 0.0
+    clock: float | None = None
 
 
 @dataclass(frozen=True)
@@ -153,3 +157,24 @@ class Stop:
     by: str
     reason: str
     timestamp: float
+
+
+def clock_difference(timestamp: object) -> float | None:
+    """How far the clock of who says this just now is ahead of ours, in s; None where it has none."""
+    return timestamp - time.time() if isinstance(timestamp, int | float) and timestamp > 0 else None
+
+
+def read_description(description: dict[str, Any]) -> dict[str, Any]:
+    """A description whose parts can be relied on to be of their kind.
+
+    Raises:
+        wire.WireError: One is not.
+    """
+    for key in ("tasks", "entities", "parts"):
+        members = description.get(key, {})
+        if not isinstance(members, dict):
+            raise wire.WireError(wire.MALFORMED, f"{key} is not an object")
+        for name, member in members.items():
+            if not isinstance(member, dict):
+                raise wire.WireError(wire.MALFORMED, f"{key}.{name} is not an object")
+    return description

@@ -3,7 +3,8 @@
 from collections import OrderedDict
 
 from homeassistant.components.automation import EVENT_AUTOMATION_TRIGGERED
-from homeassistant.const import ATTR_ENTITY_ID, EVENT_SCRIPT_STARTED
+from homeassistant.components.script import EVENT_SCRIPT_STARTED
+from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import Context, Event, HomeAssistant, callback
 
 _REMEMBERED = 500  # runs of automations and scripts

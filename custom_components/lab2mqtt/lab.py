@@ -17,7 +17,7 @@ from homeassistant.helpers.event import async_call_later
 from . import wire
 from .calls import Calls
 from .const import CONF_BASE, DOMAIN
-from .device import Bridge, Device, Stop
+from .device import Bridge, Device, Stop, clock_difference, read_description
 
 type LabConfigEntry = ConfigEntry[Lab]
 type EventListener = Callable[[Device, dict[str, Any]], None]
@@ -40,6 +40,7 @@ class Lab:
         stop: The lab's stop; None while it is released.
         calls: Sends commands, and gets their answers.
         connected: Whether Home Assistant is linked to the broker.
+        unreadable: Why a description cannot be read, by device id.
     """
 
     def __init__(self, hass: HomeAssistant, entry: LabConfigEntry) -> None:
@@ -52,6 +53,7 @@ class Lab:
         self.stop: Stop | None = None
         self.calls = Calls(self)
         self.connected = False
+        self.unreadable: dict[str, str] = {}
         self._latch: dict[str, Any] | None = None
         self._at_stop: set[str] = set()  # devices that could be reached when the stop came, or later
         self._on_change: list[Callable[[], None]] = []
@@ -191,7 +193,7 @@ class Lab:
                 self._returned.set()
             return
         with suppress(wire.WireError):  # whoever said that has said nothing
-            data = payload if isinstance(payload, bytes) else payload.encode()
+            data = payload.encode() if isinstance(payload, str) else bytes(payload)
             if what == "device":
                 self._hear_device(name, kind, data, retained=bool(message.retain))
             elif what == "bridge":
@@ -203,28 +205,43 @@ class Lab:
     def _hear_device(self, device_id: str, kind: str, payload: bytes, *, retained: bool) -> None:
         if kind == "description":
             self._hear_description(device_id, payload)
+        elif kind in ("status", "state"):
+            self._hear_retained(device_id, kind, payload, retained=retained)
+        elif retained or not payload:
+            return  # what is said once is never kept
         elif kind == "result":
-            if payload and not retained:
-                self.calls.take_result(device_id, wire.read_result(payload))
-        elif device := self.devices.get(device_id) or (self._add(device_id) if payload else None):
-            if kind == "status":
-                device.status = wire.read_status(payload)["status"] if payload else wire.OFFLINE
-            elif kind == "state":
-                device.state = _object(payload) if payload else {}
-                if device.state.get("task") is None:
-                    device.progress = None
-            elif kind == "progress" and payload and not retained:
+            self.calls.take_result(device_id, wire.read_result(payload))
+        elif device := self.devices.get(device_id):
+            if kind == "progress":
                 device.progress = wire.read_progress(payload)
                 self.calls.take_progress(device.progress)
-            elif kind == "event" and payload and not retained:
+            elif kind == "event":
                 self._hear_event(device, _object(payload))
-            if self.stop and device.reachable:
-                self._at_stop.add(device_id)
+
+    def _hear_retained(self, device_id: str, kind: str, payload: bytes, *, retained: bool) -> None:
+        device = self.devices.get(device_id) or (self._add(device_id) if payload else None)
+        if device is None:
+            return
+        if kind == "status":
+            device.status = wire.read_status(payload)["status"] if payload else wire.OFFLINE
+        else:
+            device.state = _object(payload) if payload else {}
+            if not retained:
+                device.clock = clock_difference(device.state.get("updated_at"))
+            if device.state.get("task") is None:
+                device.progress = None
+        if self.stop and device.reachable:
+            self._at_stop.add(device_id)
 
     def _hear_description(self, device_id: str, payload: bytes) -> None:
+        self.unreadable.pop(device_id, None)
         if payload:
+            try:
+                description = read_description(_object(payload))
+            except wire.WireError as error:
+                self.unreadable[device_id] = str(error)
+                return
             device = self.devices.get(device_id) or self._add(device_id)
-            description = _object(payload)
             if description == device.description:
                 return
             device.description = description
@@ -252,6 +269,8 @@ class Lab:
             bridge.heard = time.time()
         if kind == "health":
             bridge.health = _object(payload)
+            if not retained:
+                bridge.clock = clock_difference(bridge.health.get("timestamp"))
             return
         bridge.status = wire.read_bridge_status(payload)
         bridge.online = bridge.status["status"] == wire.ONLINE
@@ -270,7 +289,7 @@ class Lab:
             self.stop = None
             self._at_stop.clear()
             return
-        told = self._latch
+        told: Any = self._latch
         self.stop = Stop(told["stop_id"], told["by"], told["reason"], told["timestamp"])
         if before is None:
             self._at_stop = {device.device_id for device in self.devices.values() if device.reachable}

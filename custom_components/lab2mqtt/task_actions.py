@@ -1,6 +1,6 @@
 """One action for each task of each device, which comes and goes with it: ``lab2mqtt.ot2_mix_color``."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from homeassistant.core import (
@@ -101,7 +101,9 @@ class TaskActions:
         del self._offered[action]
         self._hass.services.async_remove(DOMAIN, action)
 
-    def _runner(self, device_id: str, task: str) -> Callable[[ServiceCall], Awaitable[ServiceResponse]]:
+    def _runner(
+        self, device_id: str, task: str
+    ) -> Callable[[ServiceCall], Coroutine[Any, Any, ServiceResponse]]:
         async def run(call: ServiceCall) -> ServiceResponse:
             device = self._lab.devices.get(device_id)
             if device is None:

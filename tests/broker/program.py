@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from lab2mqtt.hub import child
 
+# Tests inside of a Home Assistant run on its Python, and tell which one has lab2mqtt.
+PYTHON = os.environ.get("LAB2MQTT_PYTHON", sys.executable)
 END_WITHIN = 10.0  # s
 RUN_WITHIN = 30.0  # s
 
@@ -41,7 +43,7 @@ class Program:
         module: str = "lab2mqtt",
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.command = [sys.executable, "-m", module, *arguments]
+        self.command = [PYTHON, "-m", module, *arguments]
         self.log = log
         self._environment = {**os.environ, **(environment or {})}
         self._process: child.Child | None = None
@@ -100,7 +102,7 @@ def run(*arguments: str, within: float = RUN_WITHIN, environment: Mapping[str, s
     """Run ``lab2mqtt`` with arguments to its end."""
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "lab2mqtt", *arguments],
+        [PYTHON, "-m", "lab2mqtt", *arguments],
         capture_output=True,
         text=True,
         timeout=within,

@@ -69,7 +69,7 @@ class Readable(Entity[S]):
 
 
 class Detail(Readable[S]):
-    """A value of the state that is no entity, but an attribute of others."""
+    """A value of the state that is no entity: an attribute of others, or for a card alone."""
 
     platform = ""
 

@@ -46,6 +46,7 @@ DEVICE: "Device[Snapshot]" = Device(
         ),
         Detail("run", "Run", read=lambda now: now.run and _run(now.run)),
         Detail("plate", "Plate", read=lambda now: _plate(now.deck)),
+        Detail("deck", "Deck", read=lambda now: now.deck.get("map")),
         Sensor(
             "step", "Step", icon="mdi:shoe-print", none="none", read=lambda now: now.run and now.run.command
         ),

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from lab2mqtt.core.device import Device, Task
-from lab2mqtt.core.entities import BinarySensor, Button, Number, Select, Sensor, TextInput
+from lab2mqtt.core.entities import BinarySensor, Button, Detail, Number, Select, Sensor, TextInput
 from lab2mqtt.core.parameters import Setting
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ DEVICE: "Device[Snapshot]" = Device(
         Sensor(
             "plates", "Plates", icon="mdi:tray-full", state_class="measurement", read=lambda now: now.plates
         ),
+        Detail("hotels", "Hotels", read=lambda now: now.hotels),
+        Detail("rooms", "Rooms in a hotel", read=lambda now: now.rooms),
         BinarySensor("torque", "Torque", icon="mdi:lock", category="diagnostic", read=lambda now: now.torque),
         Sensor(
             "temperature",

@@ -1,11 +1,11 @@
 """A carousel of plate hotels, turned by one Dynamixel X servo."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 import math
 from pathlib import Path
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 from lab2mqtt.core.errors import LabError, Refused, Unreachable
 from lab2mqtt.core.parameters import Choices, Range, Setting, Text, Unit
@@ -24,6 +24,7 @@ _BLINK = 0.25  # s
 # A carousel that has arrived may creep out of the tolerance by an encoder step or two, and a hotel that
 # comes and goes by itself helps nobody.
 _STILL_THERE = 2  # times the position_tolerance
+_SAID_EACH = 150  # plates, of up to 64 characters; the state stays below 16 KB
 
 Hotel = Annotated[str, Choices(Setting("hotels"))]
 RoomNumber = Annotated[int, Range(1, Setting("rooms_per_hotel"))]
@@ -50,6 +51,9 @@ class Snapshot:
         hardware_error: What the servo protects itself against, by name.
         warnings: What a person should know, in words.
         plates: How many plates stand in it.
+        hotels: By name: ``angle``, where it faces the opening, None where it is not on the carousel any more;
+            ``count`` of its plates; ``plates`` by room, None where there are too many to say each.
+        rooms: How many plates one hotel takes.
     """
 
     connected: bool
@@ -67,6 +71,8 @@ class Snapshot:
     hardware_error: Sequence[str] = ()
     warnings: Sequence[str] = ()
     plates: int = 0
+    hotels: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    rooms: int | None = None
 
 
 class PlateResort:
@@ -171,7 +177,7 @@ class PlateResort:
                 connected=False,
                 speed=self.speed,
                 warnings=tuple(self._standing_warnings()),
-                plates=len(self.inventory.plates()),
+                **self._noted(),
             )
         if not self._servo.is_open:
             raise Unreachable(f"{self._link[0]} is not open")
@@ -404,8 +410,24 @@ class PlateResort:
             voltage=now.voltage,
             hardware_error=tuple(now.hardware_error),
             warnings=tuple(self._warnings(now)),
-            plates=len(self.inventory.plates()),
+            **self._noted(),
         )
+
+    def _noted(self) -> dict[str, Any]:
+        """What is known of plates and hotels without the servo."""
+        where = sorted(self.inventory.plates().items(), key=lambda item: item[1])
+        each: dict[str, dict[str, str]] = {hotel: {} for hotel in self.settings.hotels}
+        for plate, room in where:
+            each.setdefault(room.hotel, {})[str(room.number)] = plate
+        hotels = {
+            hotel: {
+                "angle": self._angles.get(hotel),
+                "count": len(rooms),
+                "plates": rooms if len(where) <= _SAID_EACH else None,
+            }
+            for hotel, rooms in each.items()
+        }
+        return {"plates": len(where), "hotels": hotels, "rooms": self.settings.rooms_per_hotel}
 
     def _warnings(self, now: Look) -> list[str]:
         ours = self.settings

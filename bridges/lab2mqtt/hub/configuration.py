@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 import json
 from pathlib import Path
+import shutil
 
 from lab2mqtt.hub.mosquitto import BrokerAddress
 from lab2mqtt.hub.ports import LOOPBACK
@@ -52,7 +53,7 @@ http:
 
 
 def prepare(
-    folder: Path, core: Path, port: int, *, open_door: bool, extra_yaml: str, links: Mapping[str, Path]
+    folder: Path, core: Path, port: int, *, open_door: bool, extra_yaml: str, copies: Mapping[str, Path]
 ) -> None:
     """Write the folder, new or used before.
 
@@ -62,7 +63,7 @@ def prepare(
         port: Where it is to serve.
         open_door: Whether the page opens without a login.
         extra_yaml: More of configuration.yaml.
-        links: Folders to show in it: ``custom_components``, ``blueprints``.
+        copies: Folders to copy anew, by where in it they belong, see ``given.folders``.
     """
     storage = folder / ".storage"
     storage.mkdir(parents=True, exist_ok=True)
@@ -82,10 +83,10 @@ def prepare(
     if not (storage / "onboarding").exists():
         # Only the owner is left to create; the other steps would ask the internet for things.
         _store(storage, "onboarding", 4, {"done": ["core_config", "analytics", "integration"]})
-    for name, target in links.items():
-        link = folder / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(target.resolve(), target_is_directory=True)
+    for name, given in copies.items():
+        # No links: a blueprint that a person changes or deletes there is a file that is written or deleted.
+        shutil.rmtree(folder / name, ignore_errors=True)
+        shutil.copytree(given, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def move_broker(folder: Path, broker: BrokerAddress) -> None:

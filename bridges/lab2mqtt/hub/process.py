@@ -33,7 +33,7 @@ class HomeAssistant(Api):
         port: Its port on loopback, else a free one.
         open_door: Whether the page opens without a login, for everybody on this machine.
         extra_yaml: More of configuration.yaml.
-        links: Folders to show in the configuration folder: ``custom_components``, ``blueprints``.
+        copies: Folders to copy into it at each start, by where they belong, see ``given.folders``.
         say: Takes lines on the way.
     """
 
@@ -46,7 +46,7 @@ class HomeAssistant(Api):
         port: int = 0,
         open_door: bool = False,
         extra_yaml: str = "",
-        links: Mapping[str, Path] | None = None,
+        copies: Mapping[str, Path] | None = None,
         say: Say = lambda _: None,
     ) -> None:
         super().__init__(port or free_port())
@@ -55,7 +55,7 @@ class HomeAssistant(Api):
         self.broker = broker
         self.open_door = open_door
         self.extra_yaml = extra_yaml
-        self.links = dict(links or {})
+        self.copies = dict(copies or {})
         self.owner: owner.Owner | None = None
         self._say = say
         self._process: child.Child | None = None
@@ -77,7 +77,7 @@ class HomeAssistant(Api):
             self.port,
             open_door=self.open_door,
             extra_yaml=self.extra_yaml,
-            links=self.links,
+            copies=self.copies,
         )
         self.disconnect()  # from one that died before
         if self.broker:

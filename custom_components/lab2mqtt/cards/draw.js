@@ -19,10 +19,14 @@ export function h(tag, properties, ...children) {
 /** Make the children of `root` as `nodes` say. */
 export function draw(root, nodes) {
   const wanted = flat([nodes]);
+  const keys = new Set(wanted.map((node) => `${node.properties?.key}`));
   const keyed = new Map();
-  for (const child of root.childNodes) {
+  for (const child of [...root.childNodes]) {
     const key = drawn.get(child)?.key;
-    if (key !== undefined) keyed.set(`${key}`, child);
+    if (key === undefined) continue;
+    // Gone first, so that what follows need not be moved: an element that is moved loses the focus.
+    if (keys.has(`${key}`)) keyed.set(`${key}`, child);
+    else child.remove();
   }
   let place = root.firstChild;
   for (const node of wanted) {

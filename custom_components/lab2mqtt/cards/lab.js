@@ -167,6 +167,18 @@ export function word(words, language, key, values = {}) {
   return (table[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
+/** A moment (seconds since 1970) as the person writes times; with the date if it is not today. */
+export function moment(hass, seconds) {
+  if (!seconds) return "?";
+  const { language = "en", time_format: format, time_zone: zone } = hass.locale ?? {};
+  const day = { timeZone: zone === "server" ? hass.config.time_zone : undefined };
+  const [when, now] = [new Date(seconds * 1000), new Date()];
+  const date = new Intl.DateTimeFormat(language, { ...day, dateStyle: "medium" });
+  const hour12 = format === "12" ? true : format === "24" ? false : undefined;
+  const time = new Intl.DateTimeFormat(language, { ...day, hour: "2-digit", minute: "2-digit", hour12 }).format(when);
+  return date.format(when) === date.format(now) ? time : `${date.format(when)}, ${time}`;
+}
+
 /** A card of a lab: a subclass has `render()`, which gives what to draw, `words`, and `css`. */
 export class LabCard extends HTMLElement {
   static words = { en: {} };

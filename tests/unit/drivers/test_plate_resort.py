@@ -1,5 +1,6 @@
 """The plate resort's driver on the real SDK and a simulated servo, in real time."""
 
+import json
 import os
 from pathlib import Path
 import signal
@@ -631,3 +632,32 @@ class TestPlates:
         assert plates.get_hotels()["plates"] == {"A": {}, "B": {}, "D": {"1": "P"}}
         with pytest.raises(Refused, match="'D' is not one of A, B"):
             plates.activate_plate("P", task)
+
+    def test_a_card_is_told_where_each_plate_stands(self, tmp_path: Path) -> None:
+        """Hotels with angle and plates by room, also without a servo, and one that is gone."""
+        state = tmp_path / "inventory.json"
+        PlateResort(PlateResortSettings(), state).place_plate("D", 1, "P")
+        plates = PlateResort(PlateResortSettings(hotels=("A", "B"), rooms_per_hotel=5), state)
+        plates.place_plate("B", 2, "Q")
+        plates.disconnect()
+        told = plates.read()
+        assert told.hotels == {
+            "A": {"angle": 19.0, "count": 0, "plates": {}},
+            "B": {"angle": 199.0, "count": 1, "plates": {"2": "Q"}},
+            "D": {"angle": None, "count": 1, "plates": {"1": "P"}},
+        }
+        assert (told.rooms, told.plates) == (5, 2)
+
+    def test_what_a_card_is_told_fits_a_state(self) -> None:
+        """Names of the longest stay below 16 KB; of more plates it says only how many."""
+        plates = PlateResort(PlateResortSettings(rooms_per_hotel=200))
+        names = [f"{number:064}" for number in range(151)]
+        for room, name in enumerate(names[:150], start=1):
+            plates.place_plate("A", room, name)
+        plates.disconnect()
+        told = plates.read().hotels
+        assert len(told["A"]["plates"]) == 150
+        assert len(json.dumps(told)) < 16_000
+        plates.place_plate("A", 151, names[150])
+        hotel = plates.read().hotels["A"]
+        assert (hotel["count"], hotel["plates"]) == (151, None)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from lab2mqtt.drivers.ot2.deck_map import drawn
 from lab2mqtt.drivers.ot2.deck_settings import Layout
 from lab2mqtt.drivers.ot2.deck_state import DeckState, Tip
 from lab2mqtt.drivers.ot2.labware import Place
@@ -17,6 +18,7 @@ def shown(state: DeckState, layout: Layout) -> dict[str, Any]:
         ``vials`` by name: ``liquid``, ``volume`` and what of it is ``usable``, in µL.
         ``sensor``: parked, held, unknown; None where there is none.
         ``run``: the one that is reserved, None where none is.
+        ``map``: the deck to draw, see ``deck_map``.
     """
     return {
         "tips": {slot: _tips(state.tip(each) for each in layout.places(slot)) for slot in layout.racks()},
@@ -24,6 +26,7 @@ def shown(state: DeckState, layout: Layout) -> dict[str, Any]:
         "vials": _vials(state, layout),
         "sensor": state.sensor if layout.sensor_port else None,
         "run": state.reserved.run if state.reserved else None,
+        "map": drawn(state, layout),
     }
 
 

@@ -86,6 +86,15 @@ class Labware:
         )
 
 
+def row_and_column(well: str) -> tuple[int, int]:
+    """Where a well lies in the grid of its labware, from 0: B3 is 1, 2, and AA1, below Z1, 26, 0."""
+    _, letters, column = _by_row(well)
+    row = 0
+    for letter in letters:
+        row = 26 * row + ord(letter) - ord("A") + 1
+    return row - 1, column - 1
+
+
 def _by_row(well: str) -> tuple[int, str, int]:
     found = _WELL.fullmatch(well)
     if not found:
