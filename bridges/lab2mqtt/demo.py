@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import yaml
 
+from lab2mqtt import wire
 from lab2mqtt.client import Lab
 from lab2mqtt.core.errors import LabError, Misconfigured
 from lab2mqtt.core.words import near
@@ -181,7 +182,7 @@ class _Demo:
             running_demo.tell(url, {name: str(link) for name, link in self._links.items()})
         )
         asyncio.run(self._wait_until_ready(url))
-        pages = self._start_hub(venv) if venv else []
+        pages = self._start_hub(venv) if venv else {}
         self._tell(url, pages, time.monotonic() - (began if release is None else installed))
         self._watch()
 
@@ -295,7 +296,8 @@ class _Demo:
         file.write_text(yaml.safe_dump(told, sort_keys=False))
         self._start("bridge", ["run", str(file)])
 
-    def _start_hub(self, venv: Path) -> list[str]:
+    def _start_hub(self, venv: Path) -> dict[str, str]:
+        """Start Home Assistant; gives the addresses of what to look at there, by what it is."""
         broker = mosquitto.BrokerAddress(
             LOOPBACK, self._port, protocol="" if self._has_mosquitto() else "3.1.1"
         )
@@ -311,7 +313,11 @@ class _Demo:
         (self._state / "home-assistant").mkdir(exist_ok=True)
         self._stack.enter_context(hub)
         self._parts.append(("Home Assistant", hub))
-        return [hub.show_device(f"lab2mqtt_{device_id}", AREA, READY_WITHIN) for device_id in self._wanted]
+        pages = {
+            SHOWN[device_id].name: hub.show_device(f"lab2mqtt_{device_id}", AREA, READY_WITHIN)
+            for device_id in self._wanted
+        }
+        return {"the whole lab": hub.show_lab(wire.DEFAULT_BASE), **pages}
 
     def _has_mosquitto(self) -> bool:
         return any(isinstance(part, mosquitto.Mosquitto) for _, part in self._parts)
@@ -345,13 +351,12 @@ class _Demo:
             logs = [part.log.read_text()[-1000:] for _, part in self._parts if isinstance(part, _Process)]
             raise Misconfigured("the devices are not ready:\n" + "".join(logs)) from error
 
-    def _tell(self, url: str, pages: list[str], seconds: float) -> None:
+    def _tell(self, url: str, pages: Mapping[str, str], seconds: float) -> None:
         lines = [f"The lab is up after {seconds:.1f} s, simulated:"]
         lines += [f"  {name}: {part.pid}" for name, part in self._parts]
         lines += ["", f"  broker          {url}"]
         if pages:
-            names = [SHOWN[device_id].name for device_id in self._wanted]
-            told = [f"{page}  {name}" for page, name in zip(pages, names, strict=True)]
+            told = [f"{page}  {name}" for name, page in pages.items()]
             told += ["(open one: it asks for no password)"]
             lines += ["  Home Assistant  " + "\n                  ".join(told)]
         elif not self._options.no_hub:

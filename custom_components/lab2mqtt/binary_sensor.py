@@ -67,11 +67,13 @@ class Problem(LabEntity, BinarySensorEntity):
 
     @property
     def _devices(self) -> dict[str, str]:
-        return {
+        """Device → why somebody is needed."""
+        told = {
             device.device_id: device.readiness
             for device in self.lab.devices.values()
             if device.description and device.readiness in _NEEDS_SOMEBODY
         }
+        return told | dict.fromkeys(self.lab.unreadable, "description_invalid")
 
     @property
     def _bridges(self) -> list[str]:

@@ -72,7 +72,7 @@ def _checked(
     try:
         checked: dict[str, Any] = schema_of(task)(parameters)
     except vol.Invalid as error:
-        name = str(error.path[0]) if error.path else "–"
+        name = str(error.path[0]) if error.path else "-"
         raise InvalidCall("wrong_parameter", **told, name=name, error=_first(error)) from error
     return checked
 
@@ -85,4 +85,4 @@ def _first(error: vol.Invalid) -> str:
 def _near(word: str, known: Iterable[str]) -> dict[str, str]:
     names = sorted(known)
     near = get_close_matches(word, names, 1)
-    return {"near": near[0] if near else "–", "known": ", ".join(names) or "–"}
+    return {"near": near[0] if near else "-", "known": ", ".join(names) or "-"}

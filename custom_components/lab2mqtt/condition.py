@@ -1,4 +1,4 @@
-"""The conditions of a lab. Home Assistant before 2025.12 has none of its kind; there, entities tell the same."""
+"""The conditions of a lab. An older Home Assistant has none of this kind; its entities tell the same."""
 
 from typing import Any, Unpack, cast, override
 
@@ -26,7 +26,7 @@ class _LabCondition(Condition):
     @override
     async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
         schema = vol.Schema({vol.Required(CONF_OPTIONS, default=dict): cls.options_schema})
-        return cast(ConfigType, schema(config))
+        return cast("ConfigType", schema(config))
 
     def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
         """Prepare, with options that are valid."""
@@ -41,6 +41,8 @@ class DeviceIsReady(_LabCondition):
 
     @override
     def _async_check(self, **kwargs: Unpack[ConditionCheckParams]) -> bool:
+        if not labs(self._hass):
+            return False  # no lab is set up yet, as when Home Assistant begins: nothing is ready
         try:
             found = [find_device(self._hass, name)[1] for name in self._options["device"]]
         except InvalidCall as error:

@@ -47,6 +47,7 @@ def _told(lab: Lab, bridges: list[Bridge], devices: list[Device]) -> dict[str, A
         },
         "bridges": {bridge.bridge_id: _bridge(bridge) for bridge in bridges},
         "devices": {device.device_id: _device(lab, device) for device in devices},
+        "unreadable": lab.unreadable,
     }
     return without_private(told)
 

@@ -9,6 +9,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .device import Device
 from .entity import LabEntity
 from .lab import LabConfigEntry
+from .runs_event import RunsEvent
 from .task_events import FAILED, SUCCEEDED, task_data
 
 PARALLEL_UPDATES = 0
@@ -17,9 +18,9 @@ PARALLEL_UPDATES = 0
 async def async_setup_entry(
     hass: HomeAssistant, entry: LabConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add both."""
+    """Add them."""
     lab = entry.runtime_data
-    async_add_entities([Tasks(lab, "tasks"), Stops(lab, "stops")])
+    async_add_entities([Tasks(lab, "tasks"), Stops(lab, "stops"), RunsEvent(lab)])
 
 
 class Tasks(LabEntity, EventEntity):

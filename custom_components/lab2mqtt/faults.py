@@ -105,7 +105,7 @@ def _of_two_speakers(lab: Lab) -> Iterator[Fault]:
 
 def _of_stops(lab: Lab) -> Iterator[Fault]:
     if stop := lab.stop:
-        said = {"by": stop.by or "?", "reason": stop.reason or "–"}
+        said = {"by": stop.by or "?", "reason": stop.reason or "-"}
         since = stop.timestamp if 0 < stop.timestamp <= time.time() else None
         yield Fault("lab_stop_latched", "", STOPPED_FOR, said, since, {"stop_id": stop.stop_id})
         return  # a device's own comes to light when the lab's is released
@@ -135,4 +135,4 @@ def _texts(told: object) -> dict[str, str]:
 
 
 def _reasons(device: Device) -> str:
-    return "; ".join(device.reasons) or "–"
+    return "; ".join(device.reasons) or "-"

@@ -15,9 +15,13 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_call_later
 
 from . import wire
+from .bookings import Bookings
 from .calls import Calls
 from .const import CONF_BASE, DOMAIN
 from .device import Bridge, Device, Stop, clock_difference, read_description
+from .run_queue import Queue
+from .runs import Runs
+from .words import Words
 
 type LabConfigEntry = ConfigEntry[Lab]
 type EventListener = Callable[[Device, dict[str, Any]], None]
@@ -26,6 +30,7 @@ _KINDS = ("description", "status", "state", "progress", "result", "event")
 _CHANGES_EVERY = 0.1  # s; a carousel that turns says its angle more often
 _HEARD_WITHIN = 10.0  # s until all that is retained has come in; 0.6 s on a quiet machine
 _ASK_EVERY = 0.3  # s between two questions whether the subscriptions are live
+_COPIES_WITHIN = 0.1  # s between two copies of one event; a board tells the same second twice
 
 
 class Lab:
@@ -39,6 +44,10 @@ class Lab:
         bridges: The same of bridges.
         stop: The lab's stop; None while it is released.
         calls: Sends commands, and gets their answers.
+        words: Texts in Home Assistant's language.
+        runs: What is done, of scripts and of the queue.
+        queue: Does what waits in the run queue.
+        bookings: Who has which device and when.
         connected: Whether Home Assistant is linked to the broker.
         unreadable: Why a description cannot be read, by device id.
     """
@@ -52,6 +61,10 @@ class Lab:
         self.bridges: dict[str, Bridge] = {}
         self.stop: Stop | None = None
         self.calls = Calls(self)
+        self.words = Words()
+        self.runs = Runs(self)
+        self.queue = Queue(self)
+        self.bookings = Bookings(self)
         self.connected = False
         self.unreadable: dict[str, str] = {}
         self._latch: dict[str, Any] | None = None
@@ -59,6 +72,7 @@ class Lab:
         self._on_change: list[Callable[[], None]] = []
         self._on_devices: list[Callable[[], None]] = []
         self._on_event: list[EventListener] = []
+        self._events: dict[str, tuple[bytes, float]] = {}  # the last of each device, and when
         self._waiting: CALLBACK_TYPE | None = None
         self._unsubscribe: list[CALLBACK_TYPE] = []
         # Our own message tells when all that is retained has come in; no bridge is called like this.
@@ -215,7 +229,7 @@ class Lab:
             if kind == "progress":
                 device.progress = wire.read_progress(payload)
                 self.calls.take_progress(device.progress)
-            elif kind == "event":
+            elif kind == "event" and not self._is_copy(device_id, payload):
                 self._hear_event(device, _object(payload))
 
     def _hear_retained(self, device_id: str, kind: str, payload: bytes, *, retained: bool) -> None:
@@ -250,6 +264,17 @@ class Lab:
             return
         for listener in list(self._on_devices):
             listener()
+
+    def _is_copy(self, device_id: str, payload: bytes) -> bool:
+        """Whether an event was heard a moment ago.
+
+        Home Assistant before MQTT 5's subscription identifiers hears a message once for each subscription that
+        fits, and the device's own event entity has one as well.
+        """
+        now = time.monotonic()
+        last, at = self._events.get(device_id, (b"", now))
+        self._events[device_id] = payload, now
+        return payload == last and now - at < _COPIES_WITHIN
 
     def _hear_event(self, device: Device, message: dict[str, Any]) -> None:
         if isinstance(message.get("event_type"), str):

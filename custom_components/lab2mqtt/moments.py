@@ -55,9 +55,7 @@ def is_one_of(hass: HomeAssistant, device: Device, names: Iterable[str]) -> bool
     return device.device_id in names or device.registry_id(hass) in names
 
 
-def _tasks(
-    hass: HomeAssistant, lab: Lab, moment: str, options: dict[str, Any], fire: Fire
-) -> CALLBACK_TYPE:
+def _tasks(hass: HomeAssistant, lab: Lab, moment: str, options: dict[str, Any], fire: Fire) -> CALLBACK_TYPE:
     wanted = options.get("task")
     event_type = "task_succeeded" if moment == "task_finished" else "task_failed"
 

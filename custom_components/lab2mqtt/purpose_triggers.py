@@ -23,7 +23,7 @@ class LabTrigger(Trigger):
     @override
     async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
         schema = vol.Schema({vol.Required(CONF_OPTIONS, default=dict): OPTIONS[cls.moment]})
-        return cast(ConfigType, schema(config))
+        return cast("ConfigType", schema(config))
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
         """Prepare, with options that are valid."""

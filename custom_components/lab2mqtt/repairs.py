@@ -1,6 +1,6 @@
 """The repairs that a click can do: release a stop that was forgotten."""
 
-from typing import Any, override
+from typing import Any
 
 from homeassistant import data_entry_flow
 from homeassistant.components.repairs import RepairsFlow
@@ -24,7 +24,8 @@ class ReleaseStop(RepairsFlow):
         self._told = data
 
     async def async_step_init(
-        self, user_input: dict[str, Any] | None = None
+        self,
+        user_input: dict[str, Any] | None = None,  # noqa: ARG002 - which issue, in some versions
     ) -> data_entry_flow.FlowResult[Any, Any]:
         """Ask."""
         return await self.async_step_confirm()

@@ -1,4 +1,4 @@
-"""The actions with which scripts and automations tell what they do: ``begin_run``, ``note_run``, ``end_run``."""
+"""The actions with which scripts and automations tell what they do: ``begin_run`` and its like."""
 
 from typing import Final
 
@@ -10,7 +10,8 @@ from .const import DOMAIN
 from .device import Device
 from .errors import InvalidCall
 from .issuer import Issuers
-from .runs import Run, Runs
+from .run import Run
+from .runs import Runs
 from .targets import find_device, find_lab, labs
 
 _SECONDS: Final = 120.0  # s; for how long a crash of Home Assistant keeps a device from others
@@ -23,7 +24,9 @@ SCHEMAS: Final = {
         {
             vol.Required("title"): vol.All(cv.string, vol.Length(min=1, max=100)),
             vol.Optional("devices", default=list): vol.All(cv.ensure_list, [cv.string]),
-            vol.Optional("seconds", default=_SECONDS): vol.All(vol.Coerce(float), vol.Range(min=3, max=86400)),
+            vol.Optional("seconds", default=_SECONDS): vol.All(
+                vol.Coerce(float), vol.Range(min=3, max=86400)
+            ),
             vol.Optional("lab"): cv.string,
         },
         _ONLY,

@@ -1,4 +1,4 @@
-"""Keeps the devices of a run reserved for it, and notices when it lost one or when nobody acts in it any more."""
+"""Keeps a run's devices reserved for it, and notices when one is lost or nobody acts in it any more."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from .script_runs import is_under_way
 
 if TYPE_CHECKING:
     from .lab import Lab
-    from .runs import Run
+    from .run import Run
 
 _ANSWER_WITHIN = 5.0  # s
 
@@ -27,8 +27,8 @@ _ANSWER_WITHIN = 5.0  # s
 class Keeper:
     """Of one run.
 
-    A sequence of actions is watched itself. Whoever else began the run, as by the REST API, has to give a sign of
-    life: a note, a call, or a device that works for it.
+    A sequence of actions is watched itself. Whoever else began the run, as by the REST API, has to give a
+    sign of life: a note, a call, or a device that works for it.
 
     Attributes:
         run: Which.
@@ -146,9 +146,7 @@ class Keeper:
         ):
             self._sign = now
         if not self._is_sequence and now >= self._sign + self.run.seconds:
-            self._tell_over(
-                self._lab.words.sentence("run_without_sign", seconds=f"{self.run.seconds:g}")
-            )
+            self._tell_over(self._lab.words.sentence("run_without_sign", seconds=f"{self.run.seconds:g}"))
         elif self._is_sequence or self._sign > self._renewed:
             self._renewed = now
             self._lab.entry.async_create_background_task(
@@ -200,7 +198,7 @@ class Keeper:
                 return
 
     def _lose(self, text: str) -> None:
-        """Renew no more. What the run still has it keeps until its script is over, so that this is refused there."""
+        """Renew no more; but what it still has it keeps until its script is over, which is refused there."""
         self._lost = True
         if self._is_sequence:
             self._tell_lost(text)

@@ -1,7 +1,6 @@
 """The run queue: tasks that persons have put in a row, done one after the other while it is switched on."""
 
 import json
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.core import callback
@@ -10,7 +9,8 @@ from homeassistant.exceptions import HomeAssistantError
 from . import wire
 from .command_line import parse
 from .errors import InvalidCall, TaskError
-from .runs import FAILED, MAX_RESULT, RUNNING, STOPPED, SUCCEEDED, TASK, Run
+from .run import FAILED, RUNNING, STOPPED, SUCCEEDED, TASK, WAITING, Run
+from .runs import MAX_RESULT
 
 if TYPE_CHECKING:
     from .lab import Lab
@@ -59,7 +59,7 @@ class Queue:
         Raises:
             InvalidCall: It does not wait, or the words cannot be understood.
         """
-        if not self._lab.runs.waits(run):
+        if run.status != WAITING:
             raise InvalidCall("run_does_not_wait", title=run.title)
         read = self._read(text, run.begun_by)
         run.title, run.devices, run.command = read.title, read.devices, read.command

@@ -1,38 +1,28 @@
-"""What is done in a lab, as a list that survives restarts: runs of scripts and automations, and queued tasks."""
+"""What is done in a lab, as a list that survives restarts: runs of scripts and automations, and tasks."""
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 import json
 import time
 from typing import TYPE_CHECKING, Any, Final
-import uuid
 
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.storage import Store
-from homeassistant.util import dt as dt_util
 
 from . import wire
 from .const import DOMAIN
 from .device import Device
 from .errors import InvalidCall
+from .run import FAILED, INTERRUPTED, RUNNING, SCRIPT, STOPPED, SUCCEEDED, TASK, WAITING, Run
 from .run_keeper import Keeper
+from .words import local_time
 
 if TYPE_CHECKING:
     from .lab import Lab
 
-type RunListener = Callable[[str, "Run"], None]
-
-WAITING: Final = "waiting"
-RUNNING: Final = "running"
-SUCCEEDED: Final = "succeeded"
-FAILED: Final = "failed"
-INTERRUPTED: Final = "interrupted"
-STOPPED: Final = "stopped"
-SCRIPT: Final = "script"
-TASK: Final = "task"
-EVENT_TYPES: Final = ("run_started", "run_succeeded", "run_failed", "run_interrupted", "run_stopped")
+type RunListener = Callable[[str, Run], None]
 
 MAX_ENDED: Final = 200  # runs that are over and still known
 MAX_RESULTS: Final = 100  # of a run; then the oldest goes
@@ -40,64 +30,6 @@ MAX_RESULT: Final = 2048  # characters as JSON
 _SHOWN_ENDED = 20
 _SAVE_SOON = 1.0  # s; a step is not worth more
 _VERSION = 1
-
-
-@dataclass
-class Run:
-    """One of them.
-
-    Attributes:
-        title: For people; of a task, the words that a person wrote.
-        kind: ``script``, begun by ``begin_run``, or ``task``, of the queue.
-        begun_by: Who wanted it.
-        status: ``waiting``, ``running``, ``succeeded``, ``failed``, ``interrupted`` or ``stopped``.
-        run_id: New for each.
-        holder: Under which name its devices are reserved.
-        devices: Their ids.
-        seconds: For how long they are reserved without a sign of life.
-        entity_id: Of the automation or script; None for none.
-        command: Of a task: ``device``, ``task`` and ``parameters``.
-        step: What it does now.
-        percent: How far it is.
-        results: What came out so far, the latest last.
-        began: In seconds since 1970.
-        ended: The same.
-        error: Why it did not succeed, for people.
-        seen: Whether a person has ticked it; asked only where it was interrupted.
-    """
-
-    title: str
-    kind: str
-    begun_by: str
-    status: str = WAITING
-    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    holder: str = ""
-    devices: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    entity_id: str | None = None
-    command: dict[str, Any] = field(default_factory=dict)
-    step: str = ""
-    percent: float | None = None
-    results: list[Any] = field(default_factory=list)
-    began: float | None = None
-    ended: float | None = None
-    error: str = ""
-    seen: bool = False
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more will come."""
-        return self.status not in (WAITING, RUNNING)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is still to be done, or to be looked at."""
-        return not self.is_over or (self.status == INTERRUPTED and not self.seen)
-
-    def shown(self) -> dict[str, Any]:
-        """All of it, for whoever asks."""
-        shown = asdict(self)
-        return {"run": shown.pop("run_id")} | shown
 
 
 class Runs:
@@ -163,7 +95,7 @@ class Runs:
         raise InvalidCall("unknown_run", run=run_id)
 
     def listed(self) -> list[Run]:
-        """All of them: what runs, what waits in its order, what is to be looked at, what is over; newest first."""
+        """All: what runs, what waits in its order, what is to be looked at, what is over; newest first."""
         running = [run for run in self._runs if run.status == RUNNING]
         over = [run for run in self._runs if run.is_over]
         over.sort(key=lambda run: (not run.is_open, -(run.ended or 0)))
@@ -194,7 +126,13 @@ class Runs:
     # What becomes of them.
 
     async def begin(
-        self, title: str, devices: list[Device], seconds: float, context: Context, by: str, entity_id: str | None
+        self,
+        title: str,
+        devices: list[Device],
+        seconds: float,
+        context: Context,
+        by: str,
+        entity_id: str | None,
     ) -> Run:
         """Begin the run of a script, with its devices reserved: all of them, or it does not begin.
 
@@ -352,7 +290,7 @@ class Runs:
 
     @callback
     def _lost(self, run: Run, text: str) -> None:
-        """A device is not its own any more: whoever acts in it is refused by the devices that it still has."""
+        """A device is not its own any more; who acts in it is refused by those that it still has."""
         if run.status == RUNNING:
             self._finish(run, self._how(run, text), text)
 
@@ -380,11 +318,11 @@ class Runs:
                 self._stopped.add(run.run_id)
             # Others are refused all the time, as they are to be.
             elif message["event_type"] == "task_failed" and message.get("error_code") != wire.RESERVED:
-                self._failure[run.run_id] = f"{device.name}: {message.get('task')} – {message.get('error')}"
+                self._failure[run.run_id] = f"{device.name}: {message.get('task')}: {message.get('error')}"
 
     def _over_already(self, run: Run) -> InvalidCall:
         status = self._lab.words.word("run_status", run.status)
-        return InvalidCall("run_is_over", title=run.title, status=status, error=run.error or "–")
+        return InvalidCall("run_is_over", title=run.title, status=status, error=run.error or "-")
 
     def _refuse_running(self, run: Run) -> None:
         if run.status == RUNNING:
@@ -401,8 +339,8 @@ class Runs:
             translation_placeholders={
                 "title": run.title,
                 "lab": self._lab.title,
-                "began": _moment(run.began),
-                "step": run.step or "–",
+                "began": local_time(run.began or 0),
+                "step": run.step or "-",
             },
         )
 
@@ -441,7 +379,3 @@ def _store(hass: HomeAssistant, entry_id: str) -> Store[dict[str, Any]]:
 
 def _issue_id(run: Run) -> str:
     return f"run_interrupted_{run.run_id}"
-
-
-def _moment(at: float | None) -> str:
-    return dt_util.as_local(dt_util.utc_from_timestamp(at or 0)).strftime("%Y-%m-%d %H:%M:%S")

@@ -7,13 +7,13 @@ from homeassistant.core import callback
 
 from .entity import LabEntity
 from .lab import Lab
-from .runs import EVENT_TYPES, Run
+from .run import EVENT_TYPES, Run
 
 
 class RunsEvent(LabEntity, EventEntity):
     """Tells each run's start and end, and what was interrupted while Home Assistant was away."""
 
-    _attr_event_types = list(EVENT_TYPES)
+    _attr_event_types = list(EVENT_TYPES)  # noqa: RUF012 - as Home Assistant has it
 
     def __init__(self, lab: Lab) -> None:
         """Prepare."""

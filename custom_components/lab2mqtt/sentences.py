@@ -1,14 +1,15 @@
 """What people say to Assist, in English and German, with no file of sentences to be copied anywhere."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 import re
 from typing import Any, Final
 
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, intent
 from homeassistant.setup import async_when_setup
+from homeassistant.util.hass_dict import HassKey
 
-from .compat import register_sentences
+from .compat import OnSentence, register_sentences
 from .const import DOMAIN
 from .device import Device
 from .lab import Lab
@@ -19,8 +20,9 @@ READY: Final = "Lab2mqttReady"
 RUN: Final = "Lab2mqttRun"
 CONFIRM: Final = "Lab2mqttConfirm"
 
+SENTENCES: "HassKey[Sentences]" = HassKey("lab2mqtt_sentences")
 _CONVERSATION = "conversation"
-# NAME stands for the names of one device, {…} for any words. None of them is likely to be said to anything else.
+# NAME stands for the names of one device, {…} for any words. All are unlikely to be said of anything else.
 _SENTENCES: dict[str, dict[str, list[str]]] = {
     "en": {
         STOP: [
@@ -85,7 +87,7 @@ class Sentences:
 
     @callback
     def _renamed(self, event: Event[Any]) -> None:
-        if event.data["action"] == "create" or "name_by_user" in event.data.get("changes", {}):
+        if "name_by_user" in event.data.get("changes", {}):
             self._listen()
 
     @callback
@@ -96,25 +98,76 @@ class Sentences:
         if not self._labs:
             return
         self._deaf += [listen(self._hass, STOP), listen(self._hass, STATUS)]
-        devices = (device for lab in self._labs for device in lab.devices.values() if device.description)
-        by_names: dict[str, list[str]] = {}
-        for device in devices:
-            for name in names_of(self._hass, device):
-                # Those whose first name is the same are asked for together: the answer tells that there are several.
-                by_names.setdefault(name, [])
-        for names in _groups(self._hass, self._labs):
+        owners: dict[str, set[tuple[str, str]]] = {}
+        for lab in self._labs:
+            for device in lab.devices.values():
+                for name in names_of(self._hass, device):
+                    owners.setdefault(name, set()).add((lab.entry.entry_id, device.device_id))
+        groups: dict[frozenset[tuple[str, str]], list[str]] = {}
+        for name, who in owners.items():
+            groups.setdefault(frozenset(who), []).append(name)
+        for names in groups.values():
             self._deaf += [listen(self._hass, kind, names) for kind in (READY, RUN)]
 
 
-def names_of(hass: HomeAssistant, device: Device) -> set[str]:
+def listen(hass: HomeAssistant, kind: str, names: Sequence[str] = ()) -> CALLBACK_TYPE:
+    """Have an intent handled whenever one of its sentences is said.
+
+    Args:
+        hass: Home Assistant.
+        kind: The type of the intent.
+        names: All mean the same; the first is the intent's ``device``.
+
+    Returns:
+        What ends that.
+    """
+    if _CONVERSATION not in hass.config.components:
+        return lambda: None
+    ends = []
+    for language, sentences in _SENTENCES.items():
+        choice = "(" + "|".join(sorted(names)) + ")"
+        said = [sentence.replace("NAME", choice) for sentence in sentences[kind]]
+        ends.append(register_sentences(hass, said, _answer(hass, kind, language, names)))
+
+    @callback
+    def deaf() -> None:
+        for end in ends:
+            end()
+
+    return deaf
+
+
+def _answer(hass: HomeAssistant, kind: str, language: str, names: Sequence[str]) -> OnSentence:
+    """Answers in the language of the sentence."""
+
+    async def answer(user_input: Any, result: Any) -> str:  # noqa: ANN401 - their classes are Assist's own
+        slots = {name: {"value": str(entity.text).strip()} for name, entity in result.entities.items()}
+        if names:
+            slots["device"] = {"value": names[0]}
+        response = await intent.async_handle(
+            hass,
+            DOMAIN,
+            kind,
+            slots,
+            user_input.text,
+            user_input.context,
+            language,
+            device_id=user_input.device_id,
+        )
+        return str(response.speech.get("plain", {}).get("speech", ""))
+
+    return answer
+
+
+def names_of(hass: HomeAssistant, device: Device) -> list[str]:
     """What a device is called when it is spoken of: "ot-2", "ot 2", "ot2"."""
     known = dr.async_get(hass).async_get(device.registry_id(hass) or "")
     given = known.name_by_user if known else None
-    found = set()
+    found: dict[str, None] = {}
     for name in (device.device_id, device.name, given or ""):
         plain = spoken(name)
-        found |= {plain, plain.replace("-", " "), plain.replace("-", "")}
-    return found - {""}
+        found |= dict.fromkeys((plain, plain.replace("-", " "), plain.replace("-", "")))
+    return [name for name in found if name]
 
 
 def spoken(text: str) -> str:

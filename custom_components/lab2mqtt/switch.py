@@ -22,7 +22,7 @@ async def async_setup_entry(
 
 
 class QueueSwitch(LabEntity, SwitchEntity):
-    """On while the queue goes on to the next task; off after each start, failure and stop, and when all is done."""
+    """On while the queue goes on to the next task; off after a start, a failure, a stop, and at its end."""
 
     def __init__(self, lab: Lab) -> None:
         """Prepare."""

@@ -9,7 +9,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .const import DOMAIN
 from .entity import LabEntity
 from .lab import Lab, LabConfigEntry
-from .runs import TASK, Run
+from .run import TASK, Run
 
 PARALLEL_UPDATES = 0
 

@@ -1,8 +1,9 @@
-"""Texts in Home Assistant's language, for items of lists and events of calendars, which it shows as they are."""
+"""Texts in Home Assistant's language, for items and events, which it shows as they are."""
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.translation import async_get_translations
+from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 
@@ -32,3 +33,8 @@ class Words:
     def word(self, group: str, value: str) -> str:
         """One of a group of words, such as ``run_status``."""
         return self._texts[f"component.{DOMAIN}.selector.{group}.options.{value}"]
+
+
+def local_time(at: float) -> str:
+    """A moment as people read it; ``at`` in seconds since 1970."""
+    return dt_util.as_local(dt_util.utc_from_timestamp(at)).strftime("%Y-%m-%d %H:%M:%S")

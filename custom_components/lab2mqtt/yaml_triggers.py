@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from homeassistant.const import CONF_OPTIONS, CONF_PLATFORM
+from homeassistant.const import CONF_PLATFORM
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.trigger import TriggerActionType, TriggerInfo
@@ -22,7 +22,7 @@ async def async_validate_trigger_config(hass: HomeAssistant, config: ConfigType)
     moment = _moment(config)
     if moment not in OPTIONS:
         raise vol.Invalid(f"There is no trigger {config[CONF_PLATFORM]}; there are: {', '.join(_names())}")
-    schema = cv.TRIGGER_BASE_SCHEMA.extend({vol.Required(CONF_OPTIONS, default=dict): OPTIONS[moment]})
+    schema = cv.TRIGGER_BASE_SCHEMA.extend({vol.Required("options", default=dict): OPTIONS[moment]})
     checked: ConfigType = schema(config)
     return checked
 
@@ -39,7 +39,7 @@ async def async_attach_trigger(
         told = {**data, "platform": config[CONF_PLATFORM], "description": description, **variables}
         hass.async_run_hass_job(job, {"trigger": told}, None)
 
-    return watch(hass, _moment(config), config[CONF_OPTIONS], fire)
+    return watch(hass, _moment(config), config["options"], fire)
 
 
 def _moment(config: ConfigType) -> str:

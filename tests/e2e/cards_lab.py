@@ -1,6 +1,10 @@
 """A lab whose Home Assistant has our integration, added by its form: the newest, a resort and an OT-2."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+import os
 from pathlib import Path
+import signal
 from typing import Any, Self
 
 from tests.broker.bench import Servo
@@ -15,7 +19,7 @@ from lab2mqtt.hub.process import HomeAssistant
 COMPONENTS = Path(__file__).parents[2] / "custom_components"
 RESORT = "plate-resort"
 OT2 = "ot2"
-SLOWLY = 12  # degrees a second: slow enough that a person can stop it
+SLOWLY = 40  # degrees a second: slow enough to be stopped on the way
 READY_WITHIN = 30.0  # s
 
 
@@ -59,7 +63,9 @@ class CardsLab:
             self.hub.start()
             with self.observe() as seen:
                 for device in (RESORT, OT2):
-                    seen.wait(f"lab2mqtt/{device}/state", lambda now: bool(now["connected"]), within=READY_WITHIN)
+                    seen.wait(
+                        f"lab2mqtt/{device}/state", lambda now: bool(now["connected"]), within=READY_WITHIN
+                    )
             self.add_entry()
         except BaseException:
             self.close()
@@ -88,6 +94,27 @@ class CardsLab:
         assert done["type"] == "create_entry", done
         entry_id: str = done["result"]["entry_id"]
         return entry_id
+
+    def call(self, action: str, **data: object) -> Any:  # noqa: ANN401 - JSON
+        """Call an action of ours. Gives its answer."""
+        return self.hub.post(f"/api/services/lab2mqtt/{action}?return_response", data)["service_response"]
+
+    def until_ready(self, device: str) -> None:
+        """Wait until a device is ready."""
+        with self.observe() as seen:
+            seen.wait(
+                f"lab2mqtt/{device}/state", lambda now: now["readiness"] == "ready", within=READY_WITHIN
+            )
+
+    @contextmanager
+    def bridge_hung(self) -> Iterator[None]:
+        """The bridge does nothing, and does not end either."""
+        assert self.bridge.pid
+        os.kill(self.bridge.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.bridge.pid, signal.SIGCONT)
 
     def dashboard(self, path: str, config: dict[str, Any]) -> str:
         """Make a dashboard, whole or by a strategy; ``path`` has a hyphen in it. Gives its address."""

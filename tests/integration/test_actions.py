@@ -126,7 +126,6 @@ class TestLost:
         self,
         hass: HomeAssistant,
         lab_entry: MockConfigEntry,
-        ready: Resort,
         broker: Any,  # noqa: ANN401 - a Mosquitto
     ) -> None:
         """What was done while the broker was away is answered once it is back."""
@@ -185,7 +184,7 @@ class TestHouse:
         assert caught.value.translation_key == wire.CANCELLED
 
     async def test_a_script_that_is_turned_off(
-        self, hass: HomeAssistant, lab_entry: MockConfigEntry, ready: Resort
+        self, hass: HomeAssistant, lab_entry: MockConfigEntry
     ) -> None:
         """Its task ends too: nobody waits for it any more."""
         device = lab_entry.runtime_data.devices[RESORT]

@@ -5,6 +5,7 @@ from homeassistant.exceptions import ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from tests.integration.lab_bridge import Resort
+from tests.integration.shown import shows
 from tests.integration.speaker import Speaker
 from tests.integration.waiting import until
 
@@ -19,17 +20,6 @@ async def press(hass: HomeAssistant, entity_id: str, context: Context | None = N
     """Press a button, as the page of a dashboard does."""
     await hass.services.async_call(
         "button", "press", {"entity_id": entity_id}, blocking=True, context=context
-    )
-
-
-async def shows(hass: HomeAssistant, entity_id: str, state: str, within: float = 5.0) -> None:
-    """Wait until an entity shows a state."""
-    await until(
-        hass,
-        lambda: (found := hass.states.get(entity_id)) and found.state == state,
-        f"{entity_id} shows {state}",
-        within,
-        lambda: hass.states.get(entity_id),
     )
 
 
@@ -90,21 +80,26 @@ async def test_without_a_broker(
     """Without a link nothing is available; with it, all is again."""
     await shows(hass, SENSOR, "released")
     assert hass.states.get(STOP).state == "unknown"  # available, and never pressed
+    await _birth(hass, speaker)
     await hass.async_add_executor_job(broker.stop)
     await shows(hass, STOP, "unavailable")
-    assert {state.state for state in hass.states.async_all() if "lab_" in state.entity_id} == {"unavailable"}
+    told = hass.states.async_all(("binary_sensor", "button", "event", "sensor"))
+    ours = {state.entity_id: state.state for state in told if ".lab_" in state.entity_id}
+    assert ours == dict.fromkeys(ours, "unavailable")
+    assert len(ours) > 5
     since = speaker.seen.mark()
     await hass.async_add_executor_job(broker.start)
     await shows(hass, STOP, "unknown", within=30)
     await shows(hass, SENSOR, "released")
-    # The last that Home Assistant does for a new link.
-    await hass.async_add_executor_job(
-        lambda: speaker.seen.wait(
-            "homeassistant/status",
-            b"online".__eq__,
-            since=since,
-            within=20,
-            read=lambda heard: heard.payload,
-        )
-    )
+    await _birth(hass, speaker, since)
     assert [one for one in caplog.records if one.name.startswith("custom_components.lab2mqtt")] == []
+
+
+async def _birth(hass: HomeAssistant, speaker: Speaker, since: int = 0) -> None:
+    """Wait for the last that Home Assistant does for a new link; in the middle of it, an end is an error."""
+
+    def wait() -> None:
+        topic = "homeassistant/status"
+        speaker.seen.wait(topic, b"online".__eq__, since=since, within=20, read=lambda heard: heard.payload)
+
+    await hass.async_add_executor_job(wait)

@@ -6,6 +6,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from tests.integration.conftest import StartBridge
 from tests.integration.lab_bridge import Resort
+from tests.integration.shown import shows
 from tests.integration.speaker import Speaker
 from tests.integration.waiting import until
 
@@ -15,21 +16,6 @@ READY = "sensor.lab_devices_ready"
 PROBLEM = "binary_sensor.lab_problem"
 WAVE = {"wave": {"effect": "move"}}
 STOPPED = {"readiness": "emergency_stopped", "emergency_stop": True}
-
-
-async def shows(hass: HomeAssistant, entity_id: str, state: str, **attributes: object) -> None:
-    """Wait until an entity shows a state, and these attributes with it."""
-    await until(
-        hass,
-        lambda: (
-            (found := hass.states.get(entity_id))
-            and found.state == state
-            and {key: found.attributes.get(key) for key in attributes} == attributes
-        ),
-        f"{entity_id} shows {state} with {attributes}",
-        10,
-        lambda: hass.states.get(entity_id),
-    )
 
 
 @pytest.mark.usefixtures("lab_entry")
@@ -136,7 +122,13 @@ async def test_what_makes_no_sense(
     await shows(hass, STOP, "stopping", unconfirmed=["Arm"])
     assert len(hass.states.get(FAILURE).state) == 255
     assert len(hass.states.get(FAILURE).attributes["error"]) == 2000
-    await shows(hass, READY, "1", total=3)
+    await shows(hass, READY, "1", total=1)
+    await shows(
+        hass,
+        PROBLEM,
+        "on",
+        devices=dict.fromkeys(("odd", "odder"), "description_invalid"),
+    )
     assert [
         one for one in caplog.records if one.levelname in ("WARNING", "ERROR") and "lab2mqtt" in one.name
     ] == []

@@ -1,9 +1,11 @@
 """The hub's pages: where a device is, what a person sees first."""
 
+from collections.abc import Mapping
 import time
 from typing import Any
 
 from lab2mqtt.hub.api import Api
+from lab2mqtt.hub.errors import HubError
 
 
 def device(api: Api, identifier: str, timeout: float = 10) -> dict[str, Any]:
@@ -49,6 +51,33 @@ def save_dashboard(api: Api, path: str, title: str, cards: list[dict[str, Any]])
         title: What the sidebar calls it.
         cards: As in the YAML of a dashboard: ``{"type": "entities", "entities": [...]}``.
     """
+    views = [{"title": title, "path": "all", "cards": cards}]
+    return _save(api, path, title, {"title": title, "views": views})
+
+
+def show_lab(api: Api, base: str, path: str = "lab2mqtt-lab", title: str = "Lab") -> str:
+    """Add our integration, unless it is there, and a dashboard that lays its lab out; gives its address.
+
+    Args:
+        api: The hub.
+        base: The lab's base topic.
+        path: The dashboard's path, with a hyphen in it.
+        title: What the sidebar calls it.
+
+    Raises:
+        HubError: It does not take the integration.
+    """
+    flow = "/api/config/config_entries/flow"
+    form = api.post(flow, {"handler": "lab2mqtt"})
+    if form["type"] == "form":
+        form = api.post(f"{flow}/{form['flow_id']}", {"base": base})
+    if form["type"] != "create_entry" and form.get("reason") != "already_configured":
+        raise HubError(f"Home Assistant did not take lab2mqtt: {form.get('errors') or form}")
+    return _save(api, path, title, {"strategy": {"type": "custom:lab2mqtt"}})
+
+
+def _save(api: Api, path: str, title: str, config: Mapping[str, object]) -> str:
+    """Make a dashboard, or change it, and show it first."""
     if path not in {entry["url_path"] for entry in api.ws("lovelace/dashboards/list")}:
         api.ws(
             "lovelace/dashboards/create",
@@ -59,7 +88,6 @@ def save_dashboard(api: Api, path: str, title: str, cards: list[dict[str, Any]])
             show_in_sidebar=True,
             require_admin=False,
         )
-    views = [{"title": title, "path": "all", "cards": cards}]
-    api.ws("lovelace/config/save", url_path=path, config={"title": title, "views": views})
+    api.ws("lovelace/config/save", url_path=path, config=config)
     api.ws("frontend/set_user_data", key="core", value={"default_panel": path})
     return f"{api.url}/{path}"

@@ -141,6 +141,10 @@ class HomeAssistant(Api):
         """Make or change a dashboard of one view; ``path`` has a hyphen in it. Gives its address."""
         return pages.save_dashboard(self, path, title, cards)
 
+    def show_lab(self, base: str) -> str:
+        """Add our integration and a dashboard of its lab, which opens first; gives its address."""
+        return pages.show_lab(self, base)
+
     def __enter__(self) -> Self:
         self.start()
         return self

@@ -61,6 +61,7 @@ export class DeviceCard extends LabCard {
   }
 
   render() {
+    if (!this.config.device) return h("ha-card", {}, h("p", { class: "note" }, this.word("choose")));
     const absent = this.absence();
     if (absent) return absent;
     const { device } = this;

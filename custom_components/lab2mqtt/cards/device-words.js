@@ -1,6 +1,7 @@
 /** The texts that the cards of one device share. */
 export const words = {
   en: {
+    choose: "Choose a device in the settings of this card.",
     simulated: "simulated",
     dismiss: "Dismiss this message",
     close: "Close",
@@ -19,6 +20,7 @@ export const words = {
     wait: "Not now: {why}",
   },
   de: {
+    choose: "In den Einstellungen dieser Karte ein Gerät wählen.",
     simulated: "simuliert",
     dismiss: "Meldung schließen",
     close: "Schließen",

@@ -159,7 +159,12 @@ class PlateResortCard extends DeviceCard {
           class: "plain",
           disabled: !this.idle,
           "aria-label": this.word("fetch_plate", { plate }),
-          onclick: () => this.run("activate_plate", { plate }),
+          onclick: () =>
+            this.run("activate_plate", { plate }, {
+              title: this.word("fetch_title", { plate }),
+              text: this.word("moves"),
+              confirm: this.word("fetch"),
+            }),
         },
         this.word("fetch"),
       )
@@ -295,6 +300,7 @@ function css() {
   .list li { display: flex; align-items: center; gap: 12px; min-height: 44px; }
   .list li + li { border-top: 1px solid var(--divider-color); }
   .list .place { min-width: 3.5em; color: var(--secondary-text-color); }
+  .list button { padding: 8px 10px; margin-inline-end: -10px; }
   .list strong { flex: 1; min-width: 0; font-weight: 500; overflow-wrap: anywhere; }
   .panel h3 small { display: block; font-weight: 400; font-size: 0.9rem; color: var(--secondary-text-color); }
   .turn { display: inline-flex; align-items: center; justify-content: center; gap: 8px; }

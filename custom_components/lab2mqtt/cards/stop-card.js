@@ -34,6 +34,8 @@ class StopCard extends LabCard {
     .row { display: flex; justify-content: space-between; align-items: center; gap: 4px 12px; flex-wrap: wrap; }
   `;
 
+  looked = new WeakSet(); // what a person has looked at already; on this page
+
   static getConfigForm() {
     return {
       schema: [
@@ -112,16 +114,22 @@ class StopCard extends LabCard {
       ]),
       todo.length > 0 && h("div", { class: "box stopping", key: "todo" }, [
         h("strong", {}, this.word("todo")),
-        h("ul", {}, todo.map(([one, what]) => h("li", { key: one.device_id }, `${one.name}: ${what.join(" ")}`))),
+        h("ul", {}, todo.map(([one, what]) => h("li", { key: one.device_id }, `${one.name}: `, what))),
+        todo.some(([one]) => one.after_stop) && h("div", { class: "reset" }, h("button", { onclick: this.look }, this.word("looked"))),
       ]),
     ];
   }
 
   toDo(device) {
-    const after = device.after_stop ?? {};
+    const after = this.looked.has(device.after_stop) ? {} : device.after_stop ?? {};
     const homing = device.readiness === "needs_homing" || (after.needs_homing?.length && device.readiness !== "ready");
-    return [homing && this.word("home"), after.look_at && sentence(after.look_at)].filter(Boolean);
+    return [homing && `${this.word("home")} `, after.look_at && sentence(after.look_at)].filter(Boolean);
   }
+
+  look = () => {
+    for (const { after_stop: after } of this.devices) if (after) this.looked.add(after);
+    this.changed();
+  };
 
   press = async () => {
     const named = this.shown ? { lab: this.shown.entry_id } : {};
@@ -147,9 +155,9 @@ class StopCard extends LabCard {
         waits.length > 0 && this.word("reset_unconfirmed", { devices: waits.join(", ") }),
         this.word("reset_text"),
       ],
-      confirm: this.word("reset"),
+      confirm: this.word("reset_now"),
     });
-    if (sure) await this.let_go({ lab: lab.entry_id });
+    if (sure) await this.letGo({ lab: lab.entry_id });
   };
 
   resetOne = async (event) => {
@@ -157,12 +165,12 @@ class StopCard extends LabCard {
     const sure = await this.ask({
       title: this.word("reset_one_title", { device: device.name }),
       text: this.word("reset_text"),
-      confirm: this.word("reset_one"),
+      confirm: this.word("reset_now"),
     });
-    if (sure) await this.let_go({ device: [device.registry_id ?? device.device_id] });
+    if (sure) await this.letGo({ device: [device.registry_id ?? device.device_id] });
   };
 
-  async let_go(what) {
+  async letGo(what) {
     const answer = await callAction(this.hass, "reset_emergency_stop", what);
     this.problem = answer.ok ? null : answer.error;
     this.changed();
@@ -180,8 +188,10 @@ function sign() {
   ]);
 }
 
+/** A text with a full stop; what stands in `backticks` is a task's name. */
 function sentence(text) {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+  const ended = /[.!?]$/.test(text) ? text : `${text}.`;
+  return ended.split("`").map((part, index) => (index % 2 ? h("code", {}, part) : part));
 }
 
 registerCard("lab2mqtt-stop-card", StopCard, {

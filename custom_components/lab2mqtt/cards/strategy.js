@@ -3,6 +3,7 @@ import { subscribeLab, word } from "./lab.js";
 
 const KNOWN_WITHIN = 5000; // ms
 const SPECIAL = { ot2: "custom:lab2mqtt-deck-card", plate_resort: "custom:lab2mqtt-plate-resort-card" };
+const DRAWN_AT_MOST = 6; // on the first view; more would hide the rest
 const DOCS = "https://github.com/lab2mqtt/lab2mqtt";
 
 const words = {
@@ -87,9 +88,10 @@ function first(hass, say, labs, devices, paths) {
   ]);
   const areas = grouped(devices, (one) => areaOf(hass, one));
   const names = [...areas.keys()].sort((one, other) => (one === "") - (other === "") || one.localeCompare(other));
+  const drawn = devices.filter((one) => SPECIAL[one.device_kind]).length <= DRAWN_AT_MOST;
   const sections = names.map((name) => grid([
     heading(name || say(names.length > 1 ? "elsewhere" : "lab"), name ? "mdi:map-marker-outline" : "mdi:flask-outline"),
-    ...areas.get(name).map((one) => tile(one, paths.get(one))),
+    ...areas.get(name).flatMap((one) => [tile(one, paths.get(one)), ...(drawn ? special(one) : [])]),
   ]));
   return {
     title: say("lab"),
@@ -134,19 +136,19 @@ function health(hass, say, labs) {
 }
 
 function deviceView(hass, say, device, path) {
-  const named = { device: device.device_id, lab: device.entry_id };
-  const special = SPECIAL[device.device_kind];
   const groups = { main: [], controls: [], settings: [], diagnostic: [], parts: new Map(), pictures: [] };
   for (const [key, entityId] of Object.entries(device.entity_ids)) {
     const entity = device.entities[key] ?? {};
     const shown = hass.entities[entityId];
     if (!shown || shown.hidden) continue;
-    if (entity.part) groups.parts.set(entity.part, [...(groups.parts.get(entity.part) ?? []), entityId]);
-    else if (entity.platform === "image") groups.pictures.push(entityId);
-    else if (shown.entity_category === "diagnostic") groups.diagnostic.push(entityId);
-    else if (shown.entity_category === "config") groups.settings.push(entityId);
-    else if (["sensor", "binary_sensor", "event"].includes(entity.platform)) groups.main.push(entityId);
-    else groups.controls.push(entityId);
+    // Its own name: that of the device, which stands before it elsewhere, is the title of the view.
+    const row = { entity: entityId, name: shown.name ?? entity.name ?? key };
+    if (entity.part) groups.parts.set(entity.part, [...(groups.parts.get(entity.part) ?? []), row]);
+    else if (entity.platform === "image") groups.pictures.push(row);
+    else if (shown.entity_category === "diagnostic") groups.diagnostic.push(row);
+    else if (shown.entity_category === "config") groups.settings.push(row);
+    else if (["sensor", "binary_sensor", "event"].includes(entity.platform)) groups.main.push(row);
+    else groups.controls.push(row);
   }
   const list = (title, icon, entities) =>
     entities.length ? [grid([heading(title, icon), { type: "entities", entities, ...wide }])] : [];
@@ -157,12 +159,12 @@ function deviceView(hass, say, device, path) {
     subview: true,
     max_columns: 4,
     sections: [
-      ...(special ? [{ ...grid([{ type: special, ...named, ...wide }]), column_span: 2 }] : []),
+      ...special(device).map((card) => ({ ...grid([card]), column_span: 2 })),
       grid([
-        { type: "custom:lab2mqtt-task-card", ...named, ...wide },
+        { type: "custom:lab2mqtt-task-card", ...named(device), ...wide },
         { type: "custom:lab2mqtt-stop-card", lab: device.entry_id, ...wide },
       ]),
-      ...(groups.pictures.length ? [grid(groups.pictures.map((entity) => ({ type: "picture-entity", entity, show_state: false, ...wide })))] : []),
+      ...(groups.pictures.length ? [grid(groups.pictures.map((row) => ({ type: "picture-entity", ...row, show_state: false, ...wide })))] : []),
       ...list(say("measured"), "mdi:gauge", groups.main),
       ...list(say("controls"), "mdi:gesture-tap-button", groups.controls),
       ...[...groups.parts].flatMap(([part, entities]) => list(device.parts[part]?.name ?? part, "mdi:puzzle-outline", entities)),
@@ -172,16 +174,26 @@ function deviceView(hass, say, device, path) {
   };
 }
 
+/** The card that draws this kind of device, if there is one. */
+function special(device) {
+  const type = SPECIAL[device.device_kind];
+  return type ? [{ type, ...named(device), ...wide }] : [];
+}
+
+function named(device) {
+  return { device: device.device_id, lab: device.entry_id };
+}
+
 /** A tile of the device's readiness, that leads to its view. */
 function tile(device, path) {
   const go = { action: "navigate", navigation_path: path };
   const entity = device.entity_ids.readiness;
   if (!entity) return { type: "button", name: device.name, icon: "mdi:flask-outline", tap_action: go };
-  return { type: "tile", entity, name: device.name, tap_action: go, icon_tap_action: go, grid_options: { columns: 6 }, icon: iconOf(device) };
+  return { type: "tile", entity, name: device.name, tap_action: go, icon_tap_action: go, grid_options: { columns: 12 }, icon: iconOf(device) };
 }
 
 function iconOf(device) {
-  const icons = { ot2: "mdi:eyedropper", plate_resort: "mdi:turntable" };
+  const icons = { ot2: "mdi:eyedropper", plate_resort: "mdi:tray-full" };
   return icons[device.device_kind] ?? "mdi:flask-outline";
 }
 
@@ -202,7 +214,7 @@ function ours(hass, domain) {
 function entitiesOf(hass, deviceId) {
   return Object.values(hass.entities)
     .filter((one) => one.platform === "lab2mqtt" && one.device_id === deviceId && !one.hidden)
-    .map((one) => one.entity_id);
+    .map((one) => ({ entity: one.entity_id, ...(one.name ? { name: one.name } : {}) }));
 }
 
 function nameOf(device) {

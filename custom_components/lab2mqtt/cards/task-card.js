@@ -8,6 +8,8 @@ import { codes, words } from "./task-words.js";
 const HOUSE = new Set(["cancel", "pause", "resume", "emergency_stop", "reset_emergency_stop", "reserve", "release",
   "set_maintenance", "get_history"]);
 
+const EFFECTS = ["move", "set", "stop", "read"];
+
 class TaskCard extends LabCard {
   static words = words;
   static css = `
@@ -20,7 +22,7 @@ class TaskCard extends LabCard {
     .help { color: var(--secondary-text-color); font-size: 0.85rem; line-height: 1.35; overflow-wrap: anywhere; }
     .box { display: flex; align-items: center; gap: 8px; }
     input, select, textarea { width: 100%; min-height: 44px; padding: 8px 12px; border-radius: 10px;
-      border: 1px solid var(--outline-color, var(--divider-color)); background: var(--secondary-background-color);
+      border: 1px solid var(--outline-color, var(--divider-color)); background: color-mix(in srgb, var(--primary-text-color) 5%, var(--card-background-color));
       color: var(--primary-text-color); color-scheme: inherit; }
     select option { background: var(--card-background-color); color: var(--primary-text-color); }
     textarea { min-height: 88px; font-family: var(--code-font-family, monospace); resize: vertical; }
@@ -146,16 +148,19 @@ class TaskCard extends LabCard {
 
   choices(device, task) {
     return [
-      !this.config.device && this.choose("device", this.devices.map((one) => [keyOf(one), one.name]), keyOf(device)),
-      !this.config.task && this.choose("task", tasksOf(device).map((name) => [name, nameOf(name)]), task),
+      !this.config.device && this.choose("device", this.devices.map((one) => option(keyOf(one), one.name, keyOf(device)))),
+      !this.config.task && this.choose("task", EFFECTS.map((effect) => {
+        const these = tasksOf(device).filter((name) => device.tasks[name].effect === effect);
+        const options = these.map((name) => option(name, nameOf(name), task));
+        return options.length > 0 && h("optgroup", { key: effect, label: this.word(effect) }, options);
+      })),
     ];
   }
 
-  choose(what, options, now) {
+  choose(what, options) {
     return h("div", { class: "field", key: what }, [
       h("label", { for: what }, this.word(what)),
-      h("select", { id: what, onchange: this.chose }, options.map(([value, name]) =>
-        h("option", { key: value, value, selected: value === now, prop: { selected: value === now } }, name))),
+      h("select", { id: what, onchange: this.chose }, options),
     ]);
   }
 
@@ -252,8 +257,15 @@ class TaskCard extends LabCard {
   }
 }
 
+/** What does something first, what only tells last. */
 function tasksOf(device) {
-  return Object.keys(device.tasks).filter((name) => !HOUSE.has(name));
+  const rank = (name) => EFFECTS.indexOf(device.tasks[name].effect);
+  const own = Object.keys(device.tasks).filter((name) => !HOUSE.has(name) && rank(name) >= 0);
+  return own.sort((one, other) => rank(one) - rank(other));
+}
+
+function option(value, name, now) {
+  return h("option", { key: value, value, prop: { selected: value === now } }, name);
 }
 
 function keyOf(device) {

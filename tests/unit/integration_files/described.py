@@ -77,9 +77,6 @@ def described_problems(integration: Integration) -> Iterator[str]:
             yield from _parts_problems(
                 f"{kind}.yaml: {name}", kind, one or {}, texts.get(name, {}), integration
             )
-    used = set(_selector_keys(integration.described))
-    for key in sorted(set(integration.strings.get("selector", {})) - used - integration.words):
-        yield f"strings.json: nothing uses selector.{key}"
 
 
 def _missing_problems(integration: Integration) -> Iterator[str]:
@@ -130,13 +127,14 @@ def same_problems(left: str, here: Any, right: str, there: Any) -> Iterator[str]
         yield f"{left}: lacks {name}, which is in {right}"
 
 
-def _selector_keys(tree: object) -> Iterator[str]:
+def selector_keys(tree: object) -> Iterator[str]:
+    """The translation keys of all selectors of a tree."""
     if isinstance(tree, dict):
         for key, value in tree.items():
             if key == "translation_key":
                 yield value
             else:
-                yield from _selector_keys(value)
+                yield from selector_keys(value)
     elif isinstance(tree, list):
         for value in tree:
-            yield from _selector_keys(value)
+            yield from selector_keys(value)

@@ -116,6 +116,13 @@ FAULTS = [
         "nothing uses selector.how",
     ),
     fault(
+        "choice_placeholder",
+        EVERYWHERE,
+        '"hard": "Hard"',
+        '"hard": "{Hard}"',
+        "selector.how.options.hard has a placeholder",
+    ),
+    fault(
         "selector_unused",
         EVERYWHERE,
         '"selector": {',

@@ -49,8 +49,8 @@ FAULTS = [
     fault(
         "issue_both",
         EVERYWHERE,
-        '}}}, "title": "Stuck"',
-        '}}}, "description": "A", "title": "Stuck"',
+        '}}\n      },\n      "title": "Stuck"',
+        '}}\n      },\n      "description": "A", "title": "Stuck"',
         "an issue has a title, and either",
     ),
     fault(
@@ -98,7 +98,7 @@ FAULTS = [
         "__init__.py",
         '"not_ready"',
         '"not_there"',
-        "lacks exceptions.not_there, which __init__.py:26 asks for",
+        "lacks exceptions.not_there, which __init__.py:",
         "nothing uses exceptions.not_ready",
     ),
     fault(
@@ -123,7 +123,7 @@ FAULTS = [
         EVERYWHERE,
         "MQTT is not ready.",
         "{broker} is not ready.",
-        "exceptions.not_ready has the placeholder broker, which __init__.py:26 does not fill in",
+        "exceptions.not_ready has the placeholder broker, which __init__.py:",
     ),
     fault(
         "not_filled_in_by_own",
@@ -191,7 +191,54 @@ FAULTS = [
         '"issues": {"dull": {"title": "A", "description": "A"},',
         "nothing uses issues.dull",
     ),
+    fault(
+        "issue_of_field",
+        "__init__.py",
+        '"faulty"',
+        '"weak"',
+        "lacks issues.weak, which __init__.py:",
+        "nothing uses issues.faulty",
+    ),
+    fault(
+        "spoken",
+        "errors.py",
+        '"hello"',
+        '"hi"',
+        "lacks selector.spoken.options.hi, which",
+        "nothing uses selector.spoken.options.hello",
+    ),
+    fault(
+        "spoken_of",
+        "errors.py",
+        'name="A"',
+        'title="A"',
+        "selector.spoken.options.hello has the placeholder name",
+        "hello lacks the placeholder title",
+    ),
     # Entities, devices, system health.
+    fault(
+        "entity_of_heir",
+        "button.py",
+        '(None, "drag")',
+        '(None, "pull")',
+        "lacks entity.button.pull, which button.py:",
+        "nothing uses entity.button.drag",
+    ),
+    fault(
+        "entity_of_base",
+        "button.py",
+        '(lab, "push")',
+        '(lab, "pull")',
+        "lacks entity.button.pull, which button.py:",
+        "nothing uses entity.button.push",
+    ),
+    fault(
+        "description_key",
+        "button.py",
+        "PARALLEL",
+        'A = ButtonEntityDescription(key="pull")\nPARALLEL',
+        "lacks entity.button.pull, which button.py:",
+    ),
     fault(
         "entity",
         "button.py",
@@ -238,6 +285,28 @@ FAULTS = [
     fault("health_unused", "system_health.py", '"devices": 1', "", "nothing uses system_health.info.devices"),
     fault("health_nowhere", "system_health.py", "", None, "has texts of system_health, and there is no"),
     # Flows.
+    fault(
+        "repair_step",
+        "repairs.py",
+        'step_id="confirm"',
+        'step_id="assure"',
+        "lacks step.assure, which repairs.py asks for",
+    ),
+    fault(
+        "no_repair_step",
+        "repairs.py",
+        "def async_step_confirm",
+        "def async_step_assure",
+        "repairs.py has no step confirm",
+    ),
+    fault(
+        "repair_abort",
+        "repairs.py",
+        '"loose"',
+        '"lose"',
+        "lacks abort.lose, which repairs.py",
+        "nothing uses abort.loose",
+    ),
     fault(
         "error",
         "config_flow.py",

@@ -1,4 +1,4 @@
-"""The texts of the set-up and the options: each that a flow asks for is there, and none for nothing."""
+"""The texts of flows (set-up, options, repairs): each that one asks for is there, and none for nothing."""
 
 import ast
 from collections.abc import Iterator
@@ -16,41 +16,51 @@ BY_HOME_ASSISTANT = {
 
 
 def flow_problems(integration: Integration) -> Iterator[str]:
-    """Of texts of the set-up and the options."""
-    module = integration.modules.get("config_flow")
+    """Of texts of the set-up, the options and the repairs."""
+    strings = integration.strings
+    flows = [strings.get("config", {}), strings.get("options", {})]
+    yield from _module_problems(integration, "config_flow", flows)
+    fixes = [issue["fix_flow"] for issue in strings.get("issues", {}).values() if "fix_flow" in issue]
+    yield from _module_problems(integration, "repairs", fixes)
+
+
+def _module_problems(integration: Integration, name: str, flows: list[dict[str, Any]]) -> Iterator[str]:
+    module = integration.modules.get(name)
     if module is None:
         return
-    source = integration.source("config_flow.py")
-    steps, aborts, errors = (_texts(integration, part) for part in ("step", "abort", "error"))
+    source = integration.source(f"{name}.py")
+    steps, aborts, errors = (_texts(flows, part) for part in ("step", "abort", "error"))
     for part, has in (("step", steps), ("abort", aborts), ("error", errors)):
-        yield from _asked_problems(part, has, module)
+        yield from _asked_problems(f"{name}.py", part, has, module)
     for function, reason in BY_HOME_ASSISTANT.items():
         if function in source and reason not in aborts:
             yield f"strings.json: lacks abort.{reason}, with which Home Assistant ends a flow"
     for step in steps:
         if f"async def async_step_{step}(" not in source:
-            yield f"strings.json: config_flow.py has no step {step}"
+            yield f"strings.json: {name}.py has no step {step}"
     used = {*strings_in(module), *BY_HOME_ASSISTANT.values()}
     for part, has in (("abort", aborts), ("error", errors)):
-        for key in has.keys() - used:
+        for key in sorted(has.keys() - used):
             yield f"strings.json: nothing uses {part}.{key}"
 
 
-def _texts(integration: Integration, part: str) -> dict[str, dict[str, Any]]:
-    """By key: of the set-up, of the options, or of both."""
+def _texts(flows: list[dict[str, Any]], part: str) -> dict[str, dict[str, Any]]:
+    """By key: what each of the flows has, by its number."""
     found: dict[str, dict[str, Any]] = {}
-    for kind in ("config", "options"):
-        for key, text in integration.strings.get(kind, {}).get(part, {}).items():
-            found.setdefault(key, {})[kind] = text
+    for number, flow in enumerate(flows):
+        for key, text in flow.get(part, {}).items():
+            found.setdefault(key, {})[str(number)] = text
     return found
 
 
-def _asked_problems(part: str, has: dict[str, dict[str, Any]], module: ast.Module) -> Iterator[str]:
+def _asked_problems(
+    file: str, part: str, has: dict[str, dict[str, Any]], module: ast.Module
+) -> Iterator[str]:
     for asked, key, given in _asked_for(module):
         if asked != part:
             continue
         if key not in has:
-            yield f"strings.json: lacks {part}.{key}, which config_flow.py asks for"
+            yield f"strings.json: lacks {part}.{key}, which {file} asks for"
         elif given is not None:
             for missing in sorted(placeholders_of(has[key]) - given):
                 yield f"strings.json: {part}.{key} has the placeholder {missing}, which no flow fills in"

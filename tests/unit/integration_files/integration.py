@@ -34,7 +34,11 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_constructor("!input", lambda loader, node: Input(loader.construct_scalar(node)))
+def _input(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Input:
+    return Input(loader.construct_scalar(node))
+
+
+_Loader.add_constructor("!input", _input)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

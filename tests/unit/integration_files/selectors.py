@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from tests.unit.integration_files.texts import placeholders
+
 # By name, the options of each in 2025.4, the oldest that we support. None: any.
 OLDEST: dict[str, frozenset[str] | None] = {
     name: frozenset(options.split())
@@ -89,6 +91,9 @@ def _select_problems(where: str, options: dict[str, Any], texts: dict[str, Any])
             yield f"{where}: the options of a select need a translation_key"
         return
     names = {choice["value"] if isinstance(choice, dict) else choice for choice in choices}
-    told = set(texts.get(key, {}).get("options", {}))
-    for name in sorted(names - told):
-        yield f"{where}: the translations have no selector.{key}.options.{name}"
+    told = texts.get(key, {}).get("options", {})
+    for name in sorted(names):
+        if name not in told:
+            yield f"{where}: the translations have no selector.{key}.options.{name}"
+        elif placeholders(told[name]):
+            yield f"{where}: selector.{key}.options.{name} has a placeholder, and nothing fills it in"

@@ -133,7 +133,7 @@ SCHEMA = vol.Schema(
         vol.Optional("conditions"): {_key: _DESCRIBED},
         vol.Optional("selector"): {
             vol.All(_key, vol.Match("^[a-z0-9_]+$")): {
-                vol.Optional("options"): _STATES,
+                vol.Optional("options"): _TEXTS,
                 vol.Optional("fields"): _FIELDS,
                 vol.Optional("unit_of_measurement"): _STATES,
             }

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
+from tests.unit.integration_files.described import selector_keys
 from tests.unit.integration_files.integration import Integration, strings_in
 from tests.unit.integration_files.keys_used import Use, keys_used
 from tests.unit.integration_files.texts import placeholders_of
@@ -26,32 +27,40 @@ def used_text_problems(integration: Integration) -> Iterator[str]:
 
 
 def _unused(integration: Integration, uses: list[Use]) -> Iterator[str]:
-    sections = {name: integration.strings.get(name, {}) for name in ("exceptions", "issues", "device")}
+    parts = {use.section for use in uses if "." in use.section}
+    sections = {
+        name: _texts(integration.strings, name)
+        for name in ("exceptions", "issues", "device", "selector", *parts)
+    }
+    others = {*selector_keys(integration.described), *(part.split(".")[1] for part in parts)}
     for platform, entities in integration.strings.get("entity", {}).items():
         sections[f"entity.{platform}"] = entities
         if platform not in integration.modules:
             yield f"strings.json: has texts of entity.{platform}, and there is no {platform}.py"
     for section, texts in sections.items():
-        asked = [use.pattern for use in uses if use.section == section.partition(".")[0]]
+        wanted = "entity" if section.startswith("entity.") else section
+        asked = [use.pattern for use in uses if use.section == wanted]
         for key in texts:
-            if key not in integration.words and not any(pattern.fullmatch(key) for pattern in asked):
+            known = key in integration.words or (section == "selector" and key in others)
+            if not known and not any(pattern.fullmatch(key) for pattern in asked):
                 yield f"strings.json: nothing uses {section}.{key}"
 
 
-def _texts(strings: dict[str, Any], section: str, platform: str) -> dict[str, Any]:
+def _texts(strings: dict[str, Any], section: str, platform: str = "") -> dict[str, Any]:
     if section != "entity":
-        found: dict[str, Any] = strings.get(section, {})
-        return found
+        for part in section.split("."):
+            strings = strings.get(part, {})
+        return strings
     entities = strings.get("entity", {})
     if platform in entities:
         return dict(entities[platform])
     return {key: text for texts in entities.values() for key, text in texts.items()}
 
 
-def _filled_in(use: Use, key: str, text: dict[str, Any]) -> Iterator[str]:
+def _filled_in(use: Use, key: str, text: dict[str, Any] | str) -> Iterator[str]:
     name = f"{use.section}.{key}"
-    if use.section in {"exceptions", "issues"} and use.given is not None:
-        wanted = placeholders_of(text)
+    if use.section not in {"entity", "device"} and use.given is not None:
+        wanted = placeholders_of({"": text})
         for missing in sorted(wanted - use.given):
             yield f"strings.json: {name} has the placeholder {missing}, which {use.where} does not fill in"
         for unused in sorted(use.given - use.optional - wanted):
