@@ -47,7 +47,10 @@ class Issues:
     @callback
     def _look(self, now: datetime) -> None:
         if not self._lab.connected:
-            return  # nothing that was heard counts until all of it was heard again
+            # Nothing that was heard counts until it was heard again.
+            self._since = {issue_id: self._since[issue_id] for issue_id in self._shown}
+            self._wait(None)
+            return
         entry_id = self._lab.entry.entry_id
         wrong = {f"{fault.key}_{entry_id}_{fault.who}": fault for fault in faults(self._lab)}
         moment = now.timestamp()

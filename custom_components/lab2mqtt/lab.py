@@ -268,8 +268,8 @@ class Lab:
     def _is_copy(self, device_id: str, payload: bytes) -> bool:
         """Whether an event was heard a moment ago.
 
-        Home Assistant before MQTT 5's subscription identifiers hears a message once for each subscription that
-        fits, and the device's own event entity has one as well.
+        An older Home Assistant, without MQTT 5's subscription identifiers, hears a message once for each
+        subscription that fits, and the device's own event entity has one as well.
         """
         now = time.monotonic()
         last, at = self._events.get(device_id, (b"", now))

@@ -24,10 +24,12 @@ WITHIN = 30_000  # ms; a turn of the carousel takes up to 10 s, a new link of Ho
 
 # What lies beside the card, how high is what can be pressed, and the contrast of the title.
 _MEASURE = """card => {
+  const pressed = "button, select, input, textarea, a";
   const all = [...card.shadowRoot.querySelectorAll("*")];
   const edge = card.getBoundingClientRect();
   const boxOf = (one) => one.getBoundingClientRect();
-  const cut = (one) => boxOf(one).width && (boxOf(one).right > edge.right + 1 || boxOf(one).left < edge.left - 1);
+  const within = ({ left, right }) => left >= edge.left - 1 && right <= edge.right + 1;
+  const cut = (one) => boxOf(one).width && !within(boxOf(one));
   const linear = (one) => (one <= 0.03928 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4);
   const light = (text) => {
     const [r, g, b] = text.match(/[\\d.]+/g).map((one) => linear(Number(one) / 255));
@@ -38,7 +40,7 @@ _MEASURE = """card => {
   const [dim, bright] = [light(title), light(ground)].sort((one, other) => one - other);
   return {
     over: all.filter(cut).map((one) => one.outerHTML.slice(0, 80)),
-    heights: all.filter((one) => one.matches("button, select, input, textarea, a")).map((one) => boxOf(one).height),
+    heights: all.filter((one) => one.matches(pressed)).map((one) => boxOf(one).height),
     contrast: (bright + 0.05) / (dim + 0.05),
   };
 }"""
@@ -277,7 +279,7 @@ def test_everything_works_with_a_keyboard(lab: CardsLab, person: Browser) -> Non
     person.page.keyboard.type("12")
     lab.call("run_task", device=RESORT, task="set_speed", parameters={"speed": 20})
     lab.call("reserve", device=RESORT, seconds=60, holder="somebody else")
-    expect(task.get_by_text("Reserved")).to_be_visible()
+    expect(task.get_by_text("Reserved", exact=True)).to_be_visible()
     expect(angle).to_be_focused()
     expect(angle).to_have_value("12")
     person.page.keyboard.type("3")

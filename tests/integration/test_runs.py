@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from tests.integration.conftest import StartBridge
 from tests.integration.lab_bridge import RESORT, Resort
 from tests.integration.speaker import DEVICE, Speaker
-from tests.integration.waiting import until
+from tests.integration.waiting import meanwhile
 
 from lab2mqtt import wire
 
@@ -87,8 +87,7 @@ async def update(hass: HomeAssistant, entry: MockConfigEntry, item: str, **data:
 async def ready(hass: HomeAssistant, lab_entry: MockConfigEntry, resort: Resort) -> Resort:
     """The resort, as our integration knows it."""
     lab = lab_entry.runtime_data
-    await until(
-        hass,
+    await meanwhile(
         lambda: (device := lab.devices.get(RESORT)) and device.readiness == "ready",
         "the resort is ready",
         more=resort.said,
@@ -98,20 +97,20 @@ async def ready(hass: HomeAssistant, lab_entry: MockConfigEntry, resort: Resort)
 
 async def running(hass: HomeAssistant, entry: MockConfigEntry) -> Any:  # noqa: ANN401
     """The run that has just begun, with its device reserved."""
-    return await until(
-        hass, lambda: next((run for run in runs(entry) if run.status == "running"), None), "a run has begun"
+    return await meanwhile(
+        lambda: next((run for run in runs(entry) if run.status == "running"), None), "a run has begun"
     )
 
 
 async def ended(hass: HomeAssistant, run: Any) -> None:  # noqa: ANN401
     """Wait until a run is over."""
-    await until(hass, lambda: run.is_over, f"{run.title} is over", within=10, more=lambda: str(run))
+    await meanwhile(lambda: run.is_over, f"{run.title} is over", within=10, more=lambda: str(run))
 
 
 async def free(hass: HomeAssistant, entry: MockConfigEntry, device_id: str = RESORT) -> None:
     """Wait until nobody has a device."""
     device = entry.runtime_data.devices[device_id]
-    await until(hass, lambda: device.state.get("reserved_by") is None, f"{device_id} is free", within=10)
+    await meanwhile(lambda: device.state.get("reserved_by") is None, f"{device_id} is free", within=10)
 
 
 @pytest.mark.usefixtures("ready")
@@ -132,7 +131,7 @@ class TestScript:
             await act(hass, "run_task", device=RESORT, task="go_home")
         assert caught.value.translation_key == wire.RESERVED
         hass.bus.async_fire("go_on")
-        await until(hass, lambda: run.results, "the result was noted", within=10)
+        await meanwhile(lambda: run.results, "the result was noted", within=10)
         assert (run.step, run.percent) == ("turned", 50)
         assert run.results[0]["angle_deg"] == pytest.approx(device.state["angle_deg"], abs=1)
         (item,) = await items(hass, lab_entry)
@@ -163,7 +162,7 @@ class TestScript:
         await start(hass)
         run = await running(hass, lab_entry)
         first = device.reserved_until
-        await until(hass, lambda: device.reserved_until > first + SHORT, "renewed past its end", within=10)
+        await meanwhile(lambda: device.reserved_until > first + SHORT, "renewed past its end", within=10)
         assert device.reserved_by == run.holder
         assert run.status == "running"
         hass.bus.async_fire("go_on")
@@ -204,7 +203,7 @@ class TestScript:
         await script(hass, begin, own, mode="parallel")
         await start(hass, title="first")
         await start(hass, title="second")
-        await until(hass, lambda: len(runs(lab_entry)) == 2, "both have begun")
+        await meanwhile(lambda: len(runs(lab_entry)) == 2, "both have begun")
         second, first = runs(lab_entry)
         hass.bus.async_fire("first")
         await ended(hass, first)
@@ -247,7 +246,7 @@ class TestScript:
         with pytest.raises(ServiceValidationError, match="taken over by Bob"):
             await act(hass, "end_run", run=run.run_id)
         hass.bus.async_fire("go_on")
-        await until(hass, lambda: hass.states.get("script.loop").state == "off", "the script is over")
+        await meanwhile(lambda: hass.states.get("script.loop").state == "off", "the script is over")
         assert lab_entry.runtime_data.devices[RESORT].state["angle_deg"] == before
         assert lab_entry.runtime_data.devices[RESORT].reserved_by == "Bob"
 
@@ -258,7 +257,7 @@ class TestScript:
         run = await running(hass, lab_entry)
         await act(hass, "emergency_stop", reason="to see")
         lab = lab_entry.runtime_data
-        await until(hass, lambda: lab.stop_word == "stopped", "the lab is stopped", within=10)
+        await meanwhile(lambda: lab.stop_word == "stopped", "the lab is stopped", within=10)
         assert run.status == "running"
         hass.bus.async_fire("go_on")
         await ended(hass, run)
@@ -275,8 +274,8 @@ class TestAllOrNone:
         del ready
         await start_bridge({"ot2": {"model": "ot2", "simulated": True}}, "cell")
         lab = lab_entry.runtime_data
-        device = await until(
-            hass, lambda: (found := lab.devices.get("ot2")) and found.reachable and found, "the OT-2 is there"
+        device = await meanwhile(
+            lambda: (found := lab.devices.get("ot2")) and found.reachable and found, "the OT-2 is there"
         )
         seen: list[str] = []
         lab.on_change(lambda: seen.append(device.state.get("reserved_by")))
@@ -404,7 +403,7 @@ class TestRestart:
         run = await running(hass, lab_entry)
         hass.set_state(type(hass.state).stopping)
         hass.bus.async_fire("homeassistant_stop")
-        await until(hass, lambda: hass.states.get("script.loop").state == "off", "the script is over")
+        await meanwhile(lambda: hass.states.get("script.loop").state == "off", "the script is over")
         assert run.status == "running"
         hass.bus.async_fire("homeassistant_final_write")
         await hass.async_block_till_done()
@@ -412,13 +411,11 @@ class TestRestart:
         assert [each["status"] for each in stored] == ["running"]
 
 
-async def test_lost_without_link(
-    hass: HomeAssistant, lab_entry: MockConfigEntry, speaker: Speaker
-) -> None:
+async def test_lost_without_link(hass: HomeAssistant, lab_entry: MockConfigEntry, speaker: Speaker) -> None:
     """A device that answers no renewal is lost when its time is over."""
     await speaker.device(tasks={"wave": {"effect": "move"}})
     lab = lab_entry.runtime_data
-    await until(hass, lambda: DEVICE in lab.devices and lab.devices[DEVICE].reachable, "the gadget is there")
+    await meanwhile(lambda: DEVICE in lab.devices and lab.devices[DEVICE].reachable, "the gadget is there")
     beginning = hass.async_create_task(act(hass, "begin_run", title=TITLE, devices=[DEVICE], seconds=SHORT))
     command = await speaker.command(test=lambda told: told["task"] == "reserve")
     holder = command["parameters"]["holder"]
@@ -430,5 +427,3 @@ async def test_lost_without_link(
     await hass.services.async_call("lab2mqtt", "note_run", {"run": begun["run"]}, blocking=True)
     await ended(hass, run)
     assert run.status == "failed"
-
-

@@ -8,7 +8,6 @@ from tests.integration.conftest import StartBridge
 from tests.integration.lab_bridge import Resort
 from tests.integration.shown import shows
 from tests.integration.speaker import Speaker
-from tests.integration.waiting import until
 
 STOP = "sensor.lab_stop"
 FAILURE = "sensor.lab_last_failure"

@@ -1,25 +1,20 @@
 /** The deck of an OT-2: labware, wells, tips, the run and what may be done with it. */
 import { h, registerCard, word } from "./lab.js";
-import { DeviceCard, deviceCss, icon } from "./device-card.js";
+import { DeviceCard, deviceCss } from "./device-card.js";
 import { deckCss, drawDeck } from "./deck-drawing.js";
 import { labwareIn, tipsLeft } from "./deck-places.js";
+import { css } from "./deck-style.js";
 import { labels, words } from "./deck-words.js";
+import { icon } from "./icons.js";
 import { drawGrid, gridCss } from "./labware-grid.js";
-import { colourOf, parts } from "./liquids.js";
+import { colourOf } from "./liquids.js";
 import { openTask } from "./task-dialog.js";
-
-const PAUSE = "M8 5v14 M16 5v14";
-const PLAY = "M7 4.5v15l12-7.5z";
-const END = "M6 6h12v12H6z";
-const HOME = "M4 11 12 4l8 7 M6.5 9.5V20h11V9.5";
-const BACK = "M9 14 4 9l5-5 M4 9h10a6 6 0 0 1 0 12h-3";
-const CROSS = "M6 6 18 18 M18 6 6 18";
 
 class DeckCard extends DeviceCard {
   static kind = "ot2";
   static manufacturer = "Opentrons";
   static words = words;
-  static css = deviceCss + deckCss + gridCss + css();
+  static css = deviceCss + deckCss + gridCss + css;
 
   getCardSize() {
     return 9;
@@ -149,7 +144,7 @@ class DeckCard extends DeviceCard {
         "div",
         { class: "title" },
         h("h3", {}, this.word("slot", { slot: labware.slot }), h("small", {}, this.kind(labware))),
-        h("button", { class: "plain icon", "aria-label": this.word("close"), onclick: () => this.close() }, icon(CROSS)),
+        h("button", { class: "plain icon", "aria-label": this.word("close"), onclick: () => this.close() }, icon("cross")),
       ),
       drawGrid({
         labware,
@@ -292,9 +287,9 @@ class DeckCard extends DeviceCard {
     // A run that no task follows waits for a person; while a stop holds the robot, nothing goes on.
     const left = !state.task && state.run?.ours && !state.emergency_stop;
     const held = state.sensor && !["parked", "none"].includes(state.sensor);
-    const button = (task, key, path, question) =>
+    const button = (task, key, picture, question) =>
       tasks[task] &&
-      h("button", { key: task, onclick: () => this.run(task, {}, question) }, icon(path), this.word(key));
+      h("button", { key: task, onclick: () => this.run(task, {}, question) }, icon(picture), this.word(key));
     const asking = (key, danger = false) => ({
       title: this.word(`${key}_title`, { name }),
       text: this.word(`${key}_text`),
@@ -305,15 +300,15 @@ class DeckCard extends DeviceCard {
       "div",
       { class: "buttons" },
       device.reachable && [
-        state.task && state.readiness !== "paused" && button("pause", "pause", PAUSE),
-        state.task && state.readiness === "paused" && button("resume", "resume", PLAY, asking("resume")),
-        state.task && button("cancel", "cancel", END, asking("cancel", true)),
-        left && !held && button("resume_run", "resume_run", PLAY, asking("resume_run")),
-        left && !held && button("stop", "end_run", END, asking("end_run", true)),
-        left && held && button("move_sensor_back", "sensor_back", BACK, asking("sensor_back")),
+        state.task && state.readiness !== "paused" && button("pause", "pause", "pause"),
+        state.task && state.readiness === "paused" && button("resume", "resume", "play", asking("resume")),
+        state.task && button("cancel", "cancel", "end", asking("cancel", true)),
+        left && !held && button("resume_run", "resume_run", "play", asking("resume_run")),
+        left && !held && button("stop", "end_run", "end", asking("end_run", true)),
+        left && held && button("move_sensor_back", "sensor_back", "back", asking("sensor_back")),
         !state.task &&
           ["ready", "needs_homing"].includes(device.readiness) &&
-          button("home", "home", HOME, asking("home")),
+          button("home", "home", "home", asking("home")),
       ],
       this.stopButton(device),
     );
@@ -369,46 +364,6 @@ class DeckCard extends DeviceCard {
   number(value, digits = 1) {
     return value.toLocaleString(this.hass.language, { maximumFractionDigits: digits });
   }
-}
-
-function css() {
-  return `
-  .halves { display: grid; grid-template-columns: minmax(0, 1fr); gap: 12px; align-items: start; }
-  .half { min-width: 0; display: flex; flex-direction: column; gap: 12px; }
-  ha-card { container-type: inline-size; }
-  @container (min-width: 760px) {
-    .halves { grid-template: "map stock" / minmax(0, 6fr) minmax(0, 5fr); gap: 20px; }
-    .halves.opened { grid-template: "map panel" auto "stock panel" 1fr / minmax(0, 6fr) minmax(0, 5fr); }
-    .map { grid-area: map; }
-    .stock { grid-area: stock; }
-    .panel { grid-area: panel; }
-  }
-  .facts { display: flex; flex-wrap: wrap; gap: 8px; }
-  .fact { padding: 2px 10px; border-radius: 12px; font-size: 0.9rem; line-height: 22px;
-    background: var(--secondary-background-color, rgb(127 127 127 / 12%)); }
-  .fact.warn, .fact.active { background: color-mix(in srgb, var(--tone) 22%, transparent); }
-  .list { margin: 0; padding: 0; list-style: none; display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr)); gap: 2px 24px; }
-  .list li { display: flex; align-items: center; gap: 8px; min-height: 32px; }
-  .list strong { margin-inline-start: auto; font-weight: 500; white-space: nowrap; }
-  .swatch { width: 14px; height: 14px; border-radius: 50%; box-shadow: inset 0 0 0 1px rgb(0 0 0 / 20%); flex: none; }
-  .swatch.tips { background: color-mix(in srgb, var(--secondary-text-color) 45%, var(--card-background-color, #fff)); }
-  .panel h3 small { display: block; font-weight: 400; font-size: 0.9rem; color: var(--secondary-text-color); }
-  .place-told { display: flex; flex-direction: column; gap: 8px; }
-  .bar { display: flex; height: 12px; border-radius: 6px; overflow: hidden; background: var(--card-background-color, #fff); }
-  .uses { display: flex; flex-direction: column; gap: 8px; }
-  button.small { border-radius: 12px; padding: 8px 14px; background: var(--card-background-color, #fff); }
-  .renewal { padding-top: 12px; border-top: 1px solid var(--divider-color); }
-  .buttons:empty, .facts:empty { display: none; }
-  .run { display: flex; flex-direction: column; gap: 6px; }
-  .run .line { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 12px; }
-  .run .percent { margin-inline-start: auto; font-variant-numeric: tabular-nums; }
-  .progress { height: 8px; border-radius: 4px; overflow: hidden; background: var(--divider-color); }
-  .progress span { display: block; height: 100%; border-radius: 4px; background: var(--primary-color); transition: width 0.4s; }
-  .progress.held span { background: var(--warning-color, #ffa600); }
-  .progress.endless span { width: 30%; animation: slide 1.6s ease-in-out infinite alternate; }
-  @keyframes slide { to { margin-inline-start: 70%; } }
-  .last { overflow-wrap: anywhere; }
-`;
 }
 
 registerCard("lab2mqtt-deck-card", DeckCard, {

@@ -1,6 +1,7 @@
 /** What the cards of one device share: its name and readiness, reasons, errors of tasks, the stop. */
 import { LabCard, callAction, h, runTask, subscribeLab, word } from "./lab.js";
 import { form, readiness, words } from "./device-words.js";
+import { icon } from "./icons.js";
 
 export const TONES = {
   ready: "good",
@@ -104,7 +105,7 @@ export class DeviceCard extends LabCard {
           h(
             "button",
             { class: "plain icon", "aria-label": this.word("dismiss"), onclick: () => this.say(null) },
-            icon(CROSS),
+            icon("cross"),
           ),
         ),
     ];
@@ -141,7 +142,7 @@ export class DeviceCard extends LabCard {
     if (!device.tasks?.emergency_stop) return null;
     if (!device.state.emergency_stop) {
       const stop = () => this.answer(this.word("stop"), callAction(this.hass, "emergency_stop", this.meant));
-      return h("button", { key: "stop", class: "danger stop", onclick: stop }, icon(HAND), this.word("stop"));
+      return h("button", { key: "stop", class: "danger stop", onclick: stop }, icon("hand"), this.word("stop"));
     }
     // A stop of the whole lab is released where it was engaged, not device by device.
     if (this.lab.labs.get(device.entry_id)?.stop?.engaged) return null;
@@ -160,14 +161,6 @@ export class DeviceCard extends LabCard {
     return { device: [this.device.registry_id ?? this.device.device_id] };
   }
 }
-
-/** A picture of Material Design's size, from its path. */
-export function icon(path) {
-  return h("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, h("path", { d: path }));
-}
-
-const CROSS = "M6 6 18 18 M18 6 6 18";
-const HAND = "M8 3h8l5 5v8l-5 5H8l-5-5V8z M8 12h8";
 
 export const deviceCss = `
   header { display: flex; align-items: center; justify-content: space-between; gap: 8px 12px; flex-wrap: wrap; }
@@ -200,6 +193,10 @@ export const deviceCss = `
     background: var(--secondary-background-color, rgb(127 127 127 / 12%)); }
   .panel > .title { display: flex; align-items: center; justify-content: space-between; gap: 8px; }
   .panel h3 { overflow-wrap: anywhere; }
+  ha-card { container-type: inline-size; }
+  .halves { display: grid; grid-template-columns: minmax(0, 1fr); gap: 12px; align-items: start; }
+  .half { min-width: 0; display: flex; flex-direction: column; gap: 12px; }
+  .panel h3 small { display: block; font-weight: 400; font-size: 0.9rem; color: var(--secondary-text-color); }
   dialog.task { padding: 8px; --ha-card-border-width: 0; --ha-card-box-shadow: none; }
   dialog.task .answers { margin: 0 8px 8px; }
   .panel > .title button { margin: -8px -8px -8px 0; }

@@ -87,7 +87,7 @@ function change(child, now) {
       for (const [key, wanted] of Object.entries(value ?? {})) {
         if (old?.[key] !== wanted) child[key] = wanted;
       }
-    } else if (name === "value" || name === "checked") {
+    } else if ((name === "value" || name === "checked") && child.localName !== "option") {
       if (old !== value && child[name] !== value) child[name] = value ?? "";
     } else if (value === false || value === null || value === undefined) {
       child.removeAttribute(name);

@@ -1,16 +1,11 @@
 /** A plate resort: the carousel seen from above, and the rooms of the hotel that is chosen. */
 import { h, registerCard } from "./lab.js";
-import { DeviceCard, deviceCss, icon } from "./device-card.js";
+import { DeviceCard, deviceCss } from "./device-card.js";
 import { carouselCss, drawCarousel } from "./carousel-drawing.js";
+import { icon } from "./icons.js";
 import { words } from "./plate-resort-words.js";
 import { openTask } from "./task-dialog.js";
 
-const TURN = "M20 12a8 8 0 1 1-2.6-5.9 M20 3v5h-5";
-const HOME = "M4 11 12 4l8 7 M6.5 9.5V20h11V9.5";
-const PAUSE = "M8 5v14 M16 5v14";
-const PLAY = "M7 4.5v15l12-7.5z";
-const END = "M6 6h12v12H6z";
-const CROSS = "M6 6 18 18 M18 6 6 18";
 const MOST_ROOMS = 60; // drawn with the empty ones; of more only those with a plate
 
 class PlateResortCard extends DeviceCard {
@@ -186,7 +181,7 @@ class PlateResortCard extends DeviceCard {
         "div",
         { class: "title" },
         h("h3", {}, this.word("hotel", { hotel: name }), h("small", {}, this.count(state, hotel))),
-        h("button", { class: "plain icon", "aria-label": this.word("close"), onclick: () => this.close() }, icon(CROSS)),
+        h("button", { class: "plain icon", "aria-label": this.word("close"), onclick: () => this.close() }, icon("cross")),
       ),
       this.turnTo(device, name),
       hotel.plates === null ? h("p", { class: "quiet" }, this.word("too_many")) : this.levels(device, name, hotel),
@@ -207,7 +202,7 @@ class PlateResortCard extends DeviceCard {
           disabled: !this.idle,
           onclick: () => this.run("activate_hotel", { hotel: name }),
         },
-        icon(TURN),
+        icon("turn"),
         this.word("turn_to", { hotel: name }),
       ),
       !this.idle && h("p", { class: "quiet" }, this.notNow(device)),
@@ -264,9 +259,9 @@ class PlateResortCard extends DeviceCard {
 
   buttons(device) {
     const { state, tasks, name } = device;
-    const button = (task, key, path, question) =>
+    const button = (task, key, picture, question) =>
       tasks[task] &&
-      h("button", { key: task, onclick: () => this.run(task, {}, question) }, icon(path), this.word(key));
+      h("button", { key: task, onclick: () => this.run(task, {}, question) }, icon(picture), this.word(key));
     const asking = (key) => ({
       title: this.word(`${key}_title`, { name }),
       text: this.word(`${key}_text`),
@@ -277,12 +272,12 @@ class PlateResortCard extends DeviceCard {
       "div",
       { class: "buttons" },
       device.reachable && [
-        state.task && !paused && button("pause", "pause", PAUSE),
-        state.task && paused && button("resume", "resume", PLAY, asking("resume")),
-        state.task && button("cancel", "cancel", END),
+        state.task && !paused && button("pause", "pause", "pause"),
+        state.task && paused && button("resume", "resume", "play", asking("resume")),
+        state.task && button("cancel", "cancel", "end"),
         !state.task &&
           ["ready", "needs_homing"].includes(device.readiness) &&
-          button("go_home", "home", HOME, asking("home")),
+          button("go_home", "home", "home", asking("home")),
       ],
       this.stopButton(device),
     );
@@ -291,9 +286,6 @@ class PlateResortCard extends DeviceCard {
 
 function css() {
   return `
-  .halves { display: grid; grid-template-columns: minmax(0, 1fr); gap: 12px; align-items: start; }
-  .half { min-width: 0; display: flex; flex-direction: column; gap: 12px; }
-  ha-card { container-type: inline-size; }
   @container (min-width: 620px) { .halves { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 20px; } }
   .where { text-align: center; font-variant-numeric: tabular-nums; }
   .list { margin: 0; padding: 0; list-style: none; }
@@ -302,7 +294,6 @@ function css() {
   .list .place { min-width: 3.5em; color: var(--secondary-text-color); }
   .list button { padding: 8px 10px; margin-inline-end: -10px; }
   .list strong { flex: 1; min-width: 0; font-weight: 500; overflow-wrap: anywhere; }
-  .panel h3 small { display: block; font-weight: 400; font-size: 0.9rem; color: var(--secondary-text-color); }
   .turn { display: inline-flex; align-items: center; justify-content: center; gap: 8px; }
   .there { padding: 8px 12px; border-radius: 8px; background: color-mix(in srgb, var(--tone) 18%, transparent); }
   .levels { margin: 0; padding: 4px; list-style: none; display: flex; flex-direction: column; gap: 3px; max-height: min(500px, 70vh);
