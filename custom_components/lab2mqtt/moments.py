@@ -1,6 +1,6 @@
 """The moments in a lab that an automation can wait for."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -50,7 +50,7 @@ def watch(hass: HomeAssistant, moment: str, options: dict[str, Any], fire: Fire)
     return follow_labs(hass, lambda lab: _stop(lab, moment, options, fire))
 
 
-def is_one_of(hass: HomeAssistant, device: Device, names: Iterable[str]) -> bool:
+def is_one_of(hass: HomeAssistant, device: Device, names: Collection[str]) -> bool:
     """Whether a device is named, by its id of the registry or by our own."""
     return device.device_id in names or device.registry_id(hass) in names
 

@@ -286,7 +286,8 @@ class Runs:
     def _how(self, run: Run, error: str) -> str:
         if not error:
             return SUCCEEDED
-        return STOPPED if run.run_id in self._stopped else FAILED
+        # A script may end by a stop before that was told around.
+        return STOPPED if self._lab.stop or run.run_id in self._stopped else FAILED
 
     @callback
     def _lost(self, run: Run, text: str) -> None:

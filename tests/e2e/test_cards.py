@@ -187,7 +187,7 @@ def test_a_task_is_run_from_its_form(lab: CardsLab, person: Browser, results: Pa
         expect(card.get_by_role("button", name="Running …")).to_be_disabled()
         expect(card.get_by_role("progressbar")).to_be_visible()
         expect(card.get_by_role("button", name="Cancel task")).to_be_visible()
-        person.picture(results / "task-card-running.png")
+        person.page.screenshot(path=results / "task-card-running.png")  # it does not stand still
         expect(card.get_by_text(re.compile(r"^Activate hotel: done in [\d.]+ s\.$"))).to_be_visible(
             timeout=WITHIN
         )

@@ -52,6 +52,24 @@ def person(lab: CardsLab) -> Iterator[Browser]:
         yield tab
 
 
+# The tables of words that the page has loaded, as [file, table, language, key → names that are filled in].
+_WORDS = """async () => {
+  const loaded = performance.getEntriesByType("resource").map((one) => one.name);
+  const files = loaded.filter((one) => one.endsWith("-words.js"));
+  const found = [];
+  for (const file of new Set(files)) {
+    for (const [table, languages] of Object.entries(await import(file))) {
+      for (const [language, texts] of Object.entries(languages)) {
+        const names = (text) => [...text.matchAll(/\\{(\\w+)\\}/g)].map((one) => one[1]).sort();
+        found.push([file.split("/").at(-1), table, language,
+          Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, names(text)]))]);
+      }
+    }
+  }
+  return found;
+}"""
+
+
 def confirm(page: Page, button: str) -> None:
     """Press a button, and the button of the same name in the dialog that asks."""
     page.get_by_role("button", name=button, exact=True).click()
@@ -166,3 +184,14 @@ def test_what_is_reserved_says_so_and_the_stop_needs_no_second_tap(
         {"task": "release", "parameters": {"holder": "Bob"}, "request_id": "r-3"},
     )
     until(lambda: lab.servo.truth()["torque"] is False, "the servo is loose")
+
+
+def test_every_text_is_there_in_english_and_german(person: Browser) -> None:
+    """With the same names to fill in, in the words of every card."""
+    texts: dict[tuple[str, str], dict[str, dict[str, list[str]]]] = {}
+    for file, table, language, keys in person.page.evaluate(_WORDS):
+        texts.setdefault((file, table), {})[language] = keys
+    assert {"deck-words.js", "plate-resort-words.js", "device-words.js"} <= {file for file, _ in texts}
+    for languages in texts.values():
+        assert set(languages) == {"en", "de"}
+        assert languages["en"] == languages["de"]

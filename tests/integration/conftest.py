@@ -19,7 +19,9 @@ ROOT = Path(__file__).parents[2]
 os.environ.setdefault("LAB2MQTT_PYTHON", str(ROOT / ".venv" / "bin" / "python"))
 
 from tests.integration.lab_bridge import LabBridge, Resort  # noqa: E402
+from tests.integration.our_blueprints import show_to  # noqa: E402
 from tests.integration.speaker import Speaker  # noqa: E402
+from tests.integration.wet_cell import WetCell  # noqa: E402
 
 from lab2mqtt.hub import child, mosquitto  # noqa: E402
 from lab2mqtt.hub.errors import HubError  # noqa: E402
@@ -126,3 +128,18 @@ async def start_bridge(broker: Mosquitto, tmp_path: Path) -> AsyncIterator[Start
             return made
 
         yield start
+
+
+@pytest.fixture
+async def cell(
+    hass: HomeAssistant, lab_entry: MockConfigEntry, broker: Mosquitto, tmp_path: Path
+) -> AsyncIterator[WetCell]:
+    """A robot, a hotel and a colour sensor, ready, as our integration knows them; our blueprints are at hand."""
+    await show_to(hass, tmp_path)
+    made = WetCell(broker.port, tmp_path / "cell")
+    try:
+        await made.start()
+        await made.until_known(hass, lab_entry.runtime_data)
+        yield made
+    finally:
+        await made.close()

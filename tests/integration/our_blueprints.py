@@ -20,14 +20,24 @@ async def show_to(hass: HomeAssistant, folder: Path) -> None:
 
 async def make_script(hass: HomeAssistant, blueprint: str, **inputs: Any) -> str:  # noqa: ANN401
     """Make a script of a blueprint, called like it; gives its entity id."""
-    used = {"alias": blueprint, "use_blueprint": {"path": f"lab2mqtt/{blueprint}.yaml", "input": inputs}}
-    assert await async_setup_component(hass, "script", {"script": {blueprint: used}})
-    await hass.async_block_till_done()
-    entity_id = f"script.{blueprint}"
-    made = hass.states.get(entity_id)
-    assert made
-    assert made.state == "off", made
+    (entity_id,) = await make_scripts(hass, blueprint, {blueprint: inputs})
     return entity_id
+
+
+async def make_scripts(hass: HomeAssistant, blueprint: str, scripts: dict[str, dict[str, Any]]) -> list[str]:
+    """Make several scripts of one blueprint, each with inputs of its own; gives their entity ids."""
+    path = f"lab2mqtt/{blueprint}.yaml"
+    told = {
+        name: {"alias": name, "use_blueprint": {"path": path, "input": inputs}}
+        for name, inputs in scripts.items()
+    }
+    assert await async_setup_component(hass, "script", {"script": told})
+    await hass.async_block_till_done()
+    for name in scripts:
+        made = hass.states.get(f"script.{name}")
+        assert made
+        assert made.state == "off", made
+    return [f"script.{name}" for name in scripts]
 
 
 async def make_automation(hass: HomeAssistant, blueprint: str, **inputs: Any) -> str:  # noqa: ANN401

@@ -1,49 +1,17 @@
 """The colour loop with a real bridge, a simulated robot, a hotel and a sensor: wells, refusals, stops, failures."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-from tests.integration.our_blueprints import act, last_run, make_script, run_script, show_to
+from tests.integration.our_blueprints import act, last_run, make_script, make_scripts, run_script
 from tests.integration.waiting import meanwhile, until
 from tests.integration.wet_cell import RESORT, ROBOT, SENSOR, WetCell
 
-from lab2mqtt.hub.mosquitto import Mosquitto
-
-STARTS_WITHIN = 25.0  # s
 RED, BLUE = {"R": 100, "Y": 0, "B": 0}, {"R": 0, "Y": 0, "B": 100}
-
-
-@pytest.fixture
-async def cell(
-    hass: HomeAssistant, lab_entry: MockConfigEntry, broker: Mosquitto, tmp_path: Path
-) -> AsyncIterator[WetCell]:
-    """The cell, ready, as our integration knows it."""
-    await show_to(hass, tmp_path)
-    made = WetCell(broker.port, tmp_path / "cell")
-    lab = lab_entry.runtime_data
-    try:
-        await made.start()
-        for device_id in (ROBOT, RESORT, SENSOR):
-            await until(
-                hass,
-                lambda device_id=device_id: (
-                    (found := lab.devices.get(device_id))
-                    and found.readiness == "ready"
-                    and (device_id == SENSOR or found.registry_id(hass))
-                ),
-                f"{device_id} is ready",
-                STARTS_WITHIN,
-                made.said,
-            )
-        yield made
-    finally:
-        await made.close()
 
 
 def loop_inputs(hass: HomeAssistant, entry: MockConfigEntry, **more: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -174,25 +142,25 @@ async def test_a_well_that_fails(hass: HomeAssistant, lab_entry: MockConfigEntry
     assert (await last_run(hass))["status"] == "failed"
 
 
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ({"wells": "A1, hello"}, "HELLO is no well"),
-        ({"wells": ""}, "no wells"),
-        ({"wells": "A1, A1"}, "named twice"),
-        ({"wells": "A1-A3", "recipe": [RED]}, "1 colours for 3 wells"),
-        ({"recipe": [{"R": -5, "well": "A1"}]}, "0 or more"),
-        ({"recipe": ["red"]}, "no wells"),
-    ],
-)
-async def test_wrong_inputs(
-    hass: HomeAssistant, lab_entry: MockConfigEntry, cell: WetCell, wrong: dict[str, Any], words: str
-) -> None:
+async def test_wrong_inputs(hass: HomeAssistant, lab_entry: MockConfigEntry, cell: WetCell) -> None:
     """What is wrong is told before anything moves."""
-    await make_script(hass, "colour_loop", **loop_inputs(hass, lab_entry, plate_resort="", plate="", **wrong))
-    answer = await run_script(hass, "colour_loop")
-    assert not answer["ok"]
-    assert words in answer["error"]
+    wrong: dict[str, dict[str, Any]] = {
+        "HELLO is no well": {"wells": "A1, hello"},
+        "no wells": {"wells": ""},
+        "named twice": {"wells": "A1, A1"},
+        "1 colours for 3 wells": {"wells": "A1-A3", "recipe": [RED]},
+        "0 or more": {"recipe": [{"R": -5, "well": "A1"}]},
+        "no wells:": {"recipe": ["red"]},
+        "name a plate or a hotel": {"plate_resort": RESORT},
+    }
+    told = loop_inputs(hass, lab_entry, plate_resort="", plate="")
+    await make_scripts(
+        hass, "colour_loop", {f"loop_{at}": {**told, **each} for at, each in enumerate(wrong.values())}
+    )
+    for at, words in enumerate(wrong):
+        answer = await run_script(hass, f"loop_{at}")
+        assert not answer["ok"]
+        assert words in answer["error"]
+        assert (await last_run(hass))["error"] == answer["error"]
     assert await mixes(hass) == []
     assert await cell.moved() == []
-    assert (await last_run(hass))["error"] == answer["error"]

@@ -78,7 +78,7 @@ async def test_the_page_of_a_device(
     lines = await told(hass, hass_ws_client, device_id, since)
     assert lines[0] == ("Plate resort", "did activate_hotel (asked by Anna)")
     assert lines[1] == ("Plate resort", "did reserve (asked by Anna)")
-    assert lines[2][1].startswith("refused activate_hotel (asked by Bob): reserved by Anna")
+    assert lines[2][1].startswith("refused activate_hotel (asked by Bob): reserved by 'Anna' until ")
     assert lines[3][1].startswith("refused activate_hotel (asked by Bob): hotel 'Z' is not one of")
     assert len(lines) == 4
     # A name that somebody gave it is the one to use.

@@ -1,6 +1,7 @@
 """Runs of scripts: they have their devices for themselves, say what they do, and end whatever happens."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from homeassistant.components.todo import DOMAIN as TODO
@@ -35,6 +36,7 @@ NOTE = {
     "action": "lab2mqtt.note_run",
     "data": {"run": "{{ begun.run }}", "step": "turned", "percent": 50, "result": "{{ moved.result }}"},
 }
+_STARTED: list[asyncio.Task[None]] = []
 END = {"action": "lab2mqtt.end_run", "data": {"run": "{{ begun.run }}"}}
 
 
@@ -50,9 +52,13 @@ async def script(hass: HomeAssistant, *sequence: dict[str, Any], **more: Any) ->
 
 
 async def start(hass: HomeAssistant, **variables: Any) -> None:  # noqa: ANN401
-    """Start it, and wait for nothing."""
-    data = {"entity_id": "script.loop", "variables": variables}
-    await hass.services.async_call("script", "turn_on", data, blocking=True)
+    """Start it, and do not wait for its end."""
+
+    async def work() -> None:
+        with suppress(HomeAssistantError):  # as of a task in it
+            await hass.services.async_call("script", "loop", variables, blocking=True)
+
+    _STARTED.append(asyncio.create_task(work()))
 
 
 def runs(entry: MockConfigEntry) -> list[Any]:

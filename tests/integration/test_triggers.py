@@ -115,9 +115,9 @@ async def test_stop(
         ({"trigger": "lab2mqtt.dance"}, "dance"),
     ],
 )
+@pytest.mark.usefixtures("lab_entry")
 async def test_wrong_trigger(hass: HomeAssistant, wrong: dict[str, Any], told: str) -> None:
     """A trigger or an option that is not there is refused, by name."""
-    assert await async_setup_component(hass, "lab2mqtt", {})
     with pytest.raises(vol.Invalid, match=told):
         await trigger.async_validate_trigger_config(hass, cv.TRIGGER_SCHEMA([wrong]))
 

@@ -1,15 +1,20 @@
 """The cell that colours are mixed in: an OT-2, a hotel and a colour sensor, all simulated, on one broker."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from homeassistant.core import HomeAssistant
+from homeassistant.util import slugify
 from tests.broker.cell import Cell
 from tests.broker.program import Program
+from tests.integration.waiting import until
 
 RESORT = "plate-resort"
 ROBOT = "ot2"
 SENSOR = "color-sensor-01"
+STARTS_WITHIN = 30.0  # s
 SPEED = 40.0  # a mix in little more than a second
 
 
@@ -34,6 +39,21 @@ class WetCell:
         """Start all of it."""
         self._board.start()
         await asyncio.to_thread(self._cell.start)
+
+    async def until_known(self, hass: HomeAssistant, lab: Any) -> None:  # noqa: ANN401 - ours, loaded by its name
+        """Wait until a lab of our integration has all of it, ready, and MQTT those that a bridge announces."""
+
+        def is_known(device_id: str) -> bool:
+            device = lab.devices.get(device_id)
+            if device is None or device.readiness != "ready":
+                return False
+            readiness = f"sensor.{slugify(device_id)}_readiness"
+            return device_id == SENSOR or hass.states.is_state(readiness, "ready")
+
+        for device_id in (ROBOT, RESORT, SENSOR):
+            await until(
+                hass, partial(is_known, device_id), f"{device_id} is ready", STARTS_WITHIN, self.said
+            )
 
     async def truth(self, **asked: object) -> dict[str, Any]:
         """What is so in the robot, once it was asked something."""

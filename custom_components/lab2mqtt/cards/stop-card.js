@@ -1,4 +1,8 @@
-/** The stop of a lab: one tap stops everything; releasing it is elsewhere on the card and asks. */
+/**
+ * The stop of a lab: one tap stops everything; releasing it is elsewhere on the card and asks.
+ *
+ * The button is always there, always at the same place, and always does what it can: nothing stands in its way.
+ */
 import { LabCard, callAction, findLab, h, moment, registerCard } from "./lab.js";
 import { words } from "./stop-words.js";
 
@@ -26,6 +30,7 @@ class StopCard extends LabCard {
     button.stop:focus-visible { outline: 4px solid var(--primary-text-color); outline-offset: 3px; }
     button.stop svg { width: 56px; height: 56px; flex: none; }
     .engaged button.stop { background: #8e1c1c; }
+    .cut button.stop { background: #6b5a5a; }
     .box { display: flex; flex-direction: column; gap: 6px; padding: 12px 14px; border-radius: 12px; overflow-wrap: anywhere;
       border-inline-start: 5px solid var(--tone); background: color-mix(in srgb, var(--tone) 10%, transparent); }
     .box strong { font-weight: 600; }
@@ -70,18 +75,18 @@ class StopCard extends LabCard {
     const lab = this.shown;
     const { cut } = this;
     const state = lab && !cut ? lab.stop.word : "unknown";
-    return h("ha-card", { class: lab?.stop.engaged ? "engaged" : "" }, [
+    return h("ha-card", { class: cut ? "cut" : lab?.stop.engaged ? "engaged" : "" }, [
       h("div", { class: "top" }, [
         h("h2", {}, this.config.title ?? lab?.title ?? this.word("lab")),
         h("span", { class: `state ${state}`, role: "status" }, this.word(state)),
       ]),
+      h("button", { class: "stop", key: "stop", onclick: this.press, "aria-describedby": "what" }, [sign(), this.word("stop")]),
       cut && h("div", { class: "box stopped", role: "alert", key: "cut" }, [
         h("strong", {}, this.word("cannot")),
         h("p", {}, this.word(cut)),
       ]),
-      h("button", { class: "stop", key: "stop", onclick: this.press, "aria-describedby": "what" }, [sign(), this.word("stop")]),
       this.problem && h("div", { class: "box stopped", role: "alert", key: "problem" }, this.problem),
-      lab?.stop.engaged && !cut ? this.engaged(lab) : h("p", { class: "quiet", id: "what", key: "what" }, this.word("what")),
+      !cut && (lab?.stop.engaged ? this.engaged(lab) : h("p", { class: "quiet", id: "what", key: "what" }, this.word("what"))),
       lab && !cut && !lab.stop.engaged ? this.afterwards() : null,
     ]);
   }

@@ -656,7 +656,7 @@ class TestPlates:
             plates.place_plate("A", room, name)
         plates.disconnect()
         told = plates.read().hotels
-        assert len(told["A"]["plates"]) == 150
+        assert told["A"]["plates"] == {str(room): name for room, name in enumerate(names[:150], start=1)}
         assert len(json.dumps(told)) < 16_000
         plates.place_plate("A", 151, names[150])
         hotel = plates.read().hotels["A"]
