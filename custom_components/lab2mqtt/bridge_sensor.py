@@ -12,10 +12,10 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import EntityCategory, UnitOfInformation
-from homeassistant.util import dt as dt_util
 
 from .entity import LabEntity
 from .lab import Lab
+from .said_time import said_time
 
 _LARGEST = 2**53  # what is more is no count
 _SAME_START = timedelta(seconds=2)  # two whole seconds are subtracted
@@ -41,12 +41,7 @@ def _waiting(health: dict[str, Any]) -> float | None:
 
 def _started_at(health: dict[str, Any]) -> datetime | None:
     said, uptime = _number(health.get("timestamp")), _number(health.get("uptime_s"))
-    if not said or uptime is None:
-        return None
-    try:
-        return dt_util.utc_from_timestamp(said - uptime)
-    except (ValueError, OverflowError, OSError):
-        return None
+    return said_time(said - uptime) if said and uptime is not None else None
 
 
 def _number(value: object) -> float | None:

@@ -30,7 +30,8 @@ from .targets import labs
 
 _PROMPT = (
     "There is a laboratory. Its devices may hurt people when they move. lab2mqtt__run_task does not move "
-    "anything by itself: it asks for a yes, which only the person may say. Pass the question on, word for word."
+    "anything by itself: it asks for a yes, which only the person may say. Pass the question on, word "
+    "for word."
 )
 _READ = ToolAnnotations(read_only=True, destructive=False, idempotent=True, open_world=False)
 _DEVICE = {vol.Required("device", description="The device_id of lab2mqtt__get_devices"): cv.string}

@@ -44,9 +44,8 @@ def fields_of(task: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def selector_of(parameter: Mapping[str, Any]) -> dict[str, Any]:
     """What a person fills a parameter in with: a selector of Home Assistant."""
-    choices = parameter.get("enum")
-    kind = parameter.get("type")
-    if isinstance(choices, list) and 0 < len(choices) <= _MOST_OPTIONS:
+    choices, kind = _choices(parameter), _kind(parameter)
+    if 0 < len(choices) <= _MOST_OPTIONS:
         options = [{"value": str(each), "label": str(each)} for each in choices]
         return {"select": {"options": options, "mode": "dropdown"}}
     if kind == "boolean":
@@ -74,11 +73,15 @@ def _number(parameter: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
 
 
 def _validator(parameter: Mapping[str, Any]) -> Any:  # noqa: ANN401 - voluptuous takes anything
-    choices = parameter.get("enum")
-    kind = parameter.get("type")
-    if isinstance(choices, list) and choices:
+    validator = _validator_of_value(parameter)
+    return vol.Any(None, validator) if _is_nullable(parameter) else validator
+
+
+def _validator_of_value(parameter: Mapping[str, Any]) -> Any:  # noqa: ANN401 - voluptuous takes anything
+    choices, kind = _choices(parameter), _kind(parameter)
+    if choices:
         # The list gives texts; the device may mean numbers.
-        return vol.All(_one_of({str(each): each for each in choices}))
+        return _one_of({str(each): each for each in choices})
     limits = vol.Range(min=parameter.get("minimum"), max=parameter.get("maximum"))
     if kind == "boolean":
         return cv.boolean
@@ -106,6 +109,27 @@ def _whole(value: object) -> int:
     if number != int(number):
         raise vol.Invalid(f"{value!r} is not a whole number")
     return int(number)
+
+
+def _choices(parameter: Mapping[str, Any]) -> list[Any]:
+    """What there is to choose from; nothing is chosen by leaving the field empty."""
+    choices = parameter.get("enum")
+    return [each for each in choices if each is not None] if isinstance(choices, list) else []
+
+
+def _types(parameter: Mapping[str, Any]) -> list[str]:
+    kinds = parameter.get("type")
+    return kinds if isinstance(kinds, list) else [kinds] if isinstance(kinds, str) else []
+
+
+def _kind(parameter: Mapping[str, Any]) -> str | None:
+    """The one type of the value; None where it may have several, or any."""
+    kinds = [kind for kind in _types(parameter) if kind != "null"]
+    return kinds[0] if len(kinds) == 1 else None
+
+
+def _is_nullable(parameter: Mapping[str, Any]) -> bool:
+    return "null" in _types(parameter) or None in (parameter.get("enum") or ())
 
 
 def _parameters(task: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

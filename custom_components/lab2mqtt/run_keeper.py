@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .run import Run
 
 _ANSWER_WITHIN = 5.0  # s
+_LOOKS = (
+    12  # in the time of a reservation; every fourth renews it, and what failed is tried again at the next
+)
 
 
 class Keeper:
@@ -52,6 +55,8 @@ class Keeper:
         self._remove: list[CALLBACK_TYPE] = []
         self._closed = False
         self._lost = False
+        self._renewing = False
+        self._error = "-"  # of the last renewal that failed
 
     def acts_in(self, context: Context) -> bool:
         """Whether a context belongs to the run."""
@@ -90,7 +95,7 @@ class Keeper:
             self._remove.append(
                 async_track_state_change_event(self._lab.hass, self.run.entity_id, self._script_changed)
             )
-        self._schedule(self.run.seconds / 3)
+        self._schedule()
 
     def close(self) -> None:
         """Keep them no more."""
@@ -130,43 +135,49 @@ class Keeper:
             reservation=run.holder,
         )
 
-    def _schedule(self, seconds: float) -> None:
-        if not self._closed and not self._lost:
-            self._timer = async_call_later(self._lab.hass, seconds, self._tick)
+    def _schedule(self) -> None:
+        self._timer = async_call_later(self._lab.hass, self.run.seconds / _LOOKS, self._tick)
 
     @callback
     def _tick(self, _: datetime) -> None:
         self._timer = None
         self._look_at_script()
-        if self._closed:
+        if self._closed or self._lost:
             return
-        now = time.time()
-        if any(
-            (device := self._lab.devices.get(each)) and device.state.get("task") for each in self.run.devices
-        ):
+        now, seconds = time.time(), self.run.seconds
+        devices = [device for each in self.run.devices if (device := self._lab.devices.get(each))]
+        if any(device.state.get("task") for device in devices):
             self._sign = now
-        if not self._is_sequence and now >= self._sign + self.run.seconds:
-            self._tell_over(self._lab.words.sentence("run_without_sign", seconds=f"{self.run.seconds:g}"))
-        elif self._is_sequence or self._sign > self._renewed:
-            self._renewed = now
-            self._lab.entry.async_create_background_task(
-                self._lab.hass, self._renew(), f"lab2mqtt renews {self.run.holder}"
-            )
+        if not self._is_sequence and now >= self._sign + seconds:
+            self._tell_over(self._lab.words.sentence("run_without_sign", seconds=f"{seconds:g}"))
+        elif any(end <= now for end in self._ends.values()):
+            self._lose(self._lab.words.sentence("run_not_renewed", seconds=f"{seconds:g}", error=self._error))
         else:
-            self._schedule(self.run.seconds / 3)
+            wanted = self._is_sequence or self._sign > self._renewed
+            if wanted and not self._renewing and now >= self._renewed + seconds / 3:
+                self._renewing = True
+                self._lab.entry.async_create_background_task(
+                    self._lab.hass, self._renew(now), f"lab2mqtt renews {self.run.holder}"
+                )
+            self._schedule()
 
-    async def _renew(self) -> None:
-        errors = await asyncio.gather(
-            *(self._reserve(device_id) for device_id in self._ends), return_exceptions=True
-        )
+    async def _renew(self, now: float) -> None:
+        try:
+            errors = await asyncio.gather(
+                *(self._reserve(device_id) for device_id in self._ends), return_exceptions=True
+            )
+        finally:
+            self._renewing = False
         failed = [error for error in errors if isinstance(error, TaskError)]
         if self._closed or self._lost:
             return
+        if not failed:
+            self._renewed = now
         for error in failed:
-            if error.code == wire.RESERVED or min(self._ends.values()) <= time.time():
-                self._lose(self._lab.words.error(error))
+            self._error = self._lab.words.error(error)
+            if error.code == wire.RESERVED:
+                self._lose(self._error)
                 return
-        self._schedule(self.run.seconds / (12 if failed else 3))
 
     @callback
     def _script_changed(self, _: Event[EventStateChangedData]) -> None:

@@ -1,7 +1,6 @@
 """How the lab is: its stop, its last failure, its devices; and how each bridge is."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorStateClass
@@ -15,6 +14,7 @@ from .bridges import follow_bridges
 from .device import Device
 from .entity import LabEntity
 from .lab import Lab, LabConfigEntry
+from .said_time import said_time
 from .task_events import FAILED, task_data
 
 PARALLEL_UPDATES = 0
@@ -51,7 +51,7 @@ class StopSensor(LabEntity, SensorEntity):
         return {
             "by": stop.by if stop else None,
             "reason": stop.reason if stop else None,
-            "since": _moment(stop.timestamp) if stop else None,
+            "since": said_time(stop.timestamp) if stop else None,
             "unconfirmed": [device.name for device in self.lab.unconfirmed],
             # The stop has not come to them, as far as anybody knows.
             "unreachable": [device.name for device in self.lab.devices.values() if _is_out_of_reach(device)]
@@ -98,7 +98,7 @@ class LastFailure(LabEntity, SensorEntity, RestoreEntity):
     @callback
     def _happened(self, device: Device, message: dict[str, Any]) -> None:
         if message["event_type"] == FAILED:
-            at = _moment(message.get("timestamp")) or dt_util.utcnow()
+            at = said_time(message.get("timestamp")) or dt_util.utcnow()
             self._failure = {**task_data(device, message), "at": at.isoformat()}
             self.async_write_ha_state()
 
@@ -137,13 +137,3 @@ class ReadyDevices(LabEntity, SensorEntity):
 
 def _is_out_of_reach(device: Device) -> bool:
     return device.moves and not device.reachable and not device.stop_confirmed
-
-
-def _moment(timestamp: object) -> datetime | None:
-    """Seconds since 1970 as a time; None for what is none, or 0 of who had no clock."""
-    if not isinstance(timestamp, int | float) or not timestamp:
-        return None
-    try:
-        return dt_util.utc_from_timestamp(timestamp)
-    except (ValueError, OverflowError, OSError):
-        return None

@@ -82,7 +82,7 @@ def _card(tab: Browser, kind: str) -> Locator:
 
 def _begin_turn(lab: CardsLab) -> float:
     """Begin a turn that takes some seconds; gives where it would end."""
-    target = round(lab.servo.truth()["position"] + 150) % 360
+    target: float = round(lab.servo.truth()["position"] + 150) % 360
     lab.hub.wait_for("number.plate_resort_target", lambda now: now["state"] != "unavailable", WITHIN / 1000)
     lab.hub.post(
         "/api/services/number/set_value", {"entity_id": "number.plate_resort_target", "value": target}

@@ -50,12 +50,12 @@ async def turn(hass: HomeAssistant, resort: Resort) -> asyncio.Task[Any]:
             "run_task",
             device=RESORT,
             task="move_to_angle",
-            parameters={"angle": 90},
+            parameters={"angle": 60},
             reservation="ada",
             raise_errors=False,
         )
     )
-    await meanwhile(lambda: hass.states.is_state("sensor.plate_resort_readiness", "busy"), "it turns")
+    await meanwhile(lambda: hass.states.is_state("binary_sensor.plate_resort_moving", "on"), "it turns")
     assert (await resort.truth())["moving"]
     return moving
 

@@ -7,7 +7,7 @@ from typing import Any
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 from tests.integration.conftest import StartBridge
 from tests.integration.lab_bridge import RESORT, Resort
 from tests.integration.our_blueprints import act, last_run, make_script, run_script, show_to
@@ -61,10 +61,10 @@ async def plates(hass: HomeAssistant) -> dict[str, Any]:
 
 async def start(hass: HomeAssistant, lab_entry: MockConfigEntry) -> asyncio.Task[dict[str, Any]]:
     """Run it, until it waits for somebody."""
-    waits = asyncio.Event()
-    hass.bus.async_listen_once("at_opening", lambda _: hass.loop.call_soon_threadsafe(waits.set))
+    opened = async_capture_events(hass, "at_opening")
     running = hass.async_create_task(run_script(hass, "plate_handover"))
-    await asyncio.wait_for(waits.wait(), 10)
+    await meanwhile(lambda: opened or running.done(), "the hotel is at the opening")
+    assert not running.done(), running.result()
     runs = lab_entry.runtime_data.runs
     await meanwhile(
         lambda: [each for each in runs.listed() if each.step == "Waits for the hand-over"], "it waits"

@@ -123,7 +123,9 @@ async def free(hass: HomeAssistant, entry: MockConfigEntry, device_id: str = RES
 class TestScript:
     """A script that begins a run has its devices until it ends."""
 
-    async def test_begin_note_end(self, hass: HomeAssistant, lab_entry: MockConfigEntry) -> None:
+    async def test_begin_note_end(
+        self, hass: HomeAssistant, lab_entry: MockConfigEntry, ready: Resort
+    ) -> None:
         """Its own commands are done, those of others are refused with its name, and its results stay."""
         told: list[str] = []
         lab_entry.runtime_data.runs.on_event(lambda event_type, _: told.append(event_type))
@@ -139,7 +141,7 @@ class TestScript:
         hass.bus.async_fire("go_on")
         await meanwhile(lambda: run.results, "the result was noted", within=10)
         assert (run.step, run.percent) == ("turned", 50)
-        assert run.results[0]["angle_deg"] == pytest.approx(device.state["angle_deg"], abs=1)
+        assert run.results[0]["angle_deg"] == pytest.approx((await ready.truth())["position"] % 360, abs=1)
         (item,) = await items(hass, lab_entry)
         assert item["summary"] == TITLE
         assert item["status"] == "needs_action"
@@ -239,7 +241,7 @@ class TestScript:
         await ended(hass, run)
         assert run.status == "failed"
 
-    async def test_taken_over(self, hass: HomeAssistant, lab_entry: MockConfigEntry) -> None:
+    async def test_taken_over(self, hass: HomeAssistant, lab_entry: MockConfigEntry, ready: Resort) -> None:
         """Who takes the device ends the run with words; what the script wants then is refused."""
         await script(hass, BEGIN, GO_ON, MOVE, END)
         await start(hass)
@@ -248,12 +250,12 @@ class TestScript:
         await ended(hass, run)
         assert run.status == "failed"
         assert run.error == "Plate resort was taken over by Bob."
-        before = lab_entry.runtime_data.devices[RESORT].state["angle_deg"]
+        before = (await ready.truth())["position"]
         with pytest.raises(ServiceValidationError, match="taken over by Bob"):
             await act(hass, "end_run", run=run.run_id)
         hass.bus.async_fire("go_on")
         await meanwhile(lambda: hass.states.get("script.loop").state == "off", "the script is over")
-        assert lab_entry.runtime_data.devices[RESORT].state["angle_deg"] == before
+        assert (await ready.truth())["position"] == before
         assert lab_entry.runtime_data.devices[RESORT].reserved_by == "Bob"
 
     async def test_stop(self, hass: HomeAssistant, lab_entry: MockConfigEntry) -> None:
@@ -431,5 +433,9 @@ async def test_lost_without_link(hass: HomeAssistant, lab_entry: MockConfigEntry
     run = lab.runs.find(begun["run"])
     await speaker.status(wire.OFFLINE)
     await hass.services.async_call("lab2mqtt", "note_run", {"run": begun["run"]}, blocking=True)
-    await ended(hass, run)
+    await speaker.command(test=lambda told: told["task"] == "reserve" and told != command)
+    while not run.is_over:  # it lives, and is not heard
+        lab.runs.note(run, "on")
+        await asyncio.sleep(0.1)
     assert run.status == "failed"
+    assert run.error.startswith(f"It could not be kept reserved for {SHORT} s")

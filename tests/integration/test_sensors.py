@@ -114,7 +114,8 @@ async def test_what_makes_no_sense(
     await speaker.state({"readiness": ["?"], "readiness_reasons": 3, "reserved_until": "soon"}, "odd")
     await speaker.describe({"tasks": ["a"], "protocol": {"a": 1}}, "odder")
     await speaker.say("lab2mqtt/arm/event", {"event_type": ["task_failed"]}, retain=False)
-    await speaker.say("lab2mqtt/arm/event", {"event_type": "task_failed", "task": 7}, retain=False)
+    odd = {"event_type": "task_failed", "task": 7, "timestamp": 10**14}
+    await speaker.say("lab2mqtt/arm/event", odd, retain=False)
     await shows(hass, FAILURE, "Arm", task=None)
     await speaker.event("task_failed", "arm", task="x" * 400, error="y" * 5000)
     await speaker.stop()

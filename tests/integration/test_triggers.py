@@ -57,6 +57,14 @@ async def test_task_finished(hass: HomeAssistant, lab_entry: MockConfigEntry, sp
     assert calls[0].data["seen"]["device"] == "gadget"
     assert calls[0].data["seen"]["name"] == "Gadget"
     assert calls[0].data["seen"]["task"] == "wave"
+    await hass.services.async_call(
+        "automation", "turn_off", {"entity_id": "automation.test", "stop_actions": False}, blocking=True
+    )
+    heard: list[str] = []
+    lab_entry.runtime_data.on_event(lambda _, message: heard.append(message["request_id"]))
+    await speaker.event("task_succeeded", task="wave", request_id="3")
+    await until(hass, lambda: heard == ["3"], "the event is known")
+    assert len(calls) == 1
 
 
 async def test_task_failed_of_some(hass: HomeAssistant, lab_entry: MockConfigEntry, speaker: Speaker) -> None:
