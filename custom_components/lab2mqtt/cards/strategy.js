@@ -88,11 +88,15 @@ function first(hass, say, labs, devices, paths) {
   ]);
   const areas = grouped(devices, (one) => areaOf(hass, one));
   const names = [...areas.keys()].sort((one, other) => (one === "") - (other === "") || one.localeCompare(other));
-  const drawn = devices.filter((one) => SPECIAL[one.device_kind]).length <= DRAWN_AT_MOST;
-  const sections = names.map((name) => grid([
-    heading(name || say(names.length > 1 ? "elsewhere" : "lab"), name ? "mdi:map-marker-outline" : "mdi:flask-outline"),
-    ...areas.get(name).flatMap((one) => [tile(one, paths.get(one)), ...(drawn ? special(one) : [])]),
-  ]));
+  const drawn = devices.filter((one) => SPECIAL[one.device_kind]);
+  const sections = [
+    ...names.map((name) => grid([
+      heading(name || say(names.length > 1 ? "elsewhere" : "lab"), name ? "mdi:map-marker-outline" : "mdi:flask-outline"),
+      ...areas.get(name).map((one) => tile(one, paths.get(one))),
+    ])),
+    // A section each, so that they stand beside each other where there is room.
+    ...(drawn.length <= DRAWN_AT_MOST ? drawn.map((one) => grid(special(one))) : []),
+  ];
   return {
     title: say("lab"),
     path: "lab",
@@ -108,7 +112,7 @@ function first(hass, say, labs, devices, paths) {
 }
 
 function runs(hass, say) {
-  const todo = ours(hass, "todo").map((entity) => ({ type: "todo-list", entity, hide_create: true, ...wide }));
+  const todo = ours(hass, "todo").map((entity) => ({ type: "todo-list", entity, ...wide }));
   const calendars = ours(hass, "calendar");
   const calendar = calendars.length ? [{ type: "calendar", entities: calendars, initial_view: "listWeek", ...wide }] : [];
   return todo.length + calendar.length ? [grid([heading(say("runs"), "mdi:playlist-play"), ...todo, ...calendar])] : [];
@@ -189,7 +193,7 @@ function tile(device, path) {
   const go = { action: "navigate", navigation_path: path };
   const entity = device.entity_ids.readiness;
   if (!entity) return { type: "button", name: device.name, icon: "mdi:flask-outline", tap_action: go };
-  return { type: "tile", entity, name: device.name, tap_action: go, icon_tap_action: go, grid_options: { columns: 12 }, icon: iconOf(device) };
+  return { type: "tile", entity, name: device.name, tap_action: go, icon_tap_action: go, grid_options: { columns: 6 }, icon: iconOf(device) };
 }
 
 function iconOf(device) {
