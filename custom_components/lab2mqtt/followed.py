@@ -175,6 +175,7 @@ def _lab_message(lab: Lab) -> Message:
             "unconfirmed": [device.name for device in lab.unconfirmed],
         },
         "bridges": {bridge_id: _bridge(bridge) for bridge_id, bridge in lab.bridges.items()},
+        "runs": lab.runs.shown(),
     }
 
 

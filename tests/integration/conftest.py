@@ -134,7 +134,7 @@ async def start_bridge(broker: Mosquitto, tmp_path: Path) -> AsyncIterator[Start
 async def cell(
     hass: HomeAssistant, lab_entry: MockConfigEntry, broker: Mosquitto, tmp_path: Path
 ) -> AsyncIterator[WetCell]:
-    """A robot, a hotel and a colour sensor, ready, as our integration knows them; our blueprints are at hand."""
+    """A robot, a hotel and a colour sensor, ready, as our integration knows them, and our blueprints."""
     await show_to(hass, tmp_path)
     made = WetCell(broker.port, tmp_path / "cell")
     try:

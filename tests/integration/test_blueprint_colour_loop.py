@@ -1,4 +1,4 @@
-"""The colour loop with a real bridge, a simulated robot, a hotel and a sensor: wells, refusals, stops, failures."""
+"""The colour loop with a real bridge and a simulated robot, hotel and sensor: wells, refusals, stops."""
 
 import asyncio
 from typing import Any
@@ -82,7 +82,7 @@ async def test_a_row_while_others_are_refused(
 async def test_the_lab_is_stopped_in_the_middle(
     hass: HomeAssistant, lab_entry: MockConfigEntry, cell: WetCell
 ) -> None:
-    """The loop ends, the run says that it was stopped, and nothing moves by itself once the stop is released."""
+    """The loop ends, its run was stopped, and nothing moves by itself once the stop is released."""
     await make_script(hass, "colour_loop", **loop_inputs(hass, lab_entry, plate_resort="", plate=""))
     running = hass.async_create_task(run_script(hass, "colour_loop"))
     lab = lab_entry.runtime_data

@@ -15,11 +15,11 @@ from tests.integration.wet_cell import RESORT, ROBOT, WetCell
 TOLD: list[dict[str, Any]] = [{"event": "told", "event_data": {"report": "{{ report }}", "ok": "{{ ok }}"}}]
 
 
-async def position(hass: HomeAssistant) -> float:
-    """Where the carousel stands."""
+async def from_home(hass: HomeAssistant) -> float:
+    """How many degrees the carousel stands from 0°."""
     answer = await act(hass, "run_task", device=RESORT, task="status")
-    found: float = answer["result"]["position"]
-    return found
+    position: float = answer["result"]["position"]
+    return min(position % 360, -position % 360)
 
 
 async def test_start_of_day(hass: HomeAssistant, lab_entry: MockConfigEntry, cell: WetCell) -> None:
@@ -30,7 +30,11 @@ async def test_start_of_day(hass: HomeAssistant, lab_entry: MockConfigEntry, cel
     hass.states.async_set("binary_sensor.leak", "on", {"friendly_name": "Leak"})
     told = async_capture_events(hass, "told")
     await act(
-        hass, "run_task", device=RESORT, task="place_plate", parameters={"hotel": "B", "room": 1, "plate": "P1"}
+        hass,
+        "run_task",
+        device=RESORT,
+        task="place_plate",
+        parameters={"hotel": "B", "room": 1, "plate": "P1"},
     )
     good = {
         "devices": [robot, resort],
@@ -64,9 +68,9 @@ async def test_start_of_day(hass: HomeAssistant, lab_entry: MockConfigEntry, cel
     answer = await run_script(hass, "bad")
     assert answer["problems"] == [
         "96 new tips are left, 97 are wanted",
-        "vial R has 11000.0 µL, 11001 are wanted",
-        "vial Y has 11000.0 µL, 11001 are wanted",
-        "vial B has 11000.0 µL, 11001 are wanted",
+        "vial R has 11000 µL, 11001 are wanted",
+        "vial Y has 11000 µL, 11001 are wanted",
+        "vial B has 11000 µL, 11001 are wanted",
         "this plate is not in the hotel: P2",
         "the disk has 60 % in use",
         "Leak is on",
@@ -81,7 +85,7 @@ async def test_start_of_day(hass: HomeAssistant, lab_entry: MockConfigEntry, cel
     await act(hass, "run_task", device=RESORT, task="activate_hotel", parameters={"hotel": "C"})
     assert (await run_script(hass, "home"))["ok"]
     assert "home" in await cell.moved()
-    assert await position(hass) < 1
+    assert await from_home(hass) < 1
 
 
 async def test_start_of_day_with_devices_that_are_not_ready(
@@ -94,7 +98,9 @@ async def test_start_of_day_with_devices_that_are_not_ready(
     await make_scripts(hass, "start_of_day_check", {"check": asked})
     await act(hass, "reserve", device=RESORT, seconds=60, holder="ada")
     await act(hass, "emergency_stop", device=[ROBOT])
-    await until(hass, lambda: hass.states.is_state("sensor.ot2_readiness", "emergency_stopped"), "it is stopped")
+    await until(
+        hass, lambda: hass.states.is_state("sensor.ot2_readiness", "emergency_stopped"), "it is stopped"
+    )
     await until(hass, lambda: hass.states.is_state("sensor.plate_resort_readiness", "reserved"), "reserved")
     answer = await run_script(hass, "check")
     stopped, reserved, unknown = answer["problems"]
@@ -136,7 +142,7 @@ async def test_end_of_day(hass: HomeAssistant, lab_entry: MockConfigEntry, cell:
     assert "dance" in refused
     assert any(each.endswith("reservation given back") for each in answer["done"])
     assert any(each.endswith("go_home") for each in answer["done"])
-    assert await position(hass) < 1
+    assert await from_home(hass) < 1
     assert devices[RESORT].reserved_by is None
     assert devices[ROBOT].state["lights"] is True
     assert [each.data["entity_id"] for each in off] == [["light.bench"]]
@@ -148,9 +154,13 @@ async def test_end_of_day(hass: HomeAssistant, lab_entry: MockConfigEntry, cell:
 
     await act(hass, "run_task", device=ROBOT, task="set_lights", parameters={"on": True})
     await act(hass, "emergency_stop")
-    await until(hass, lambda: hass.states.is_state("sensor.ot2_readiness", "emergency_stopped"), "it is stopped")
     await until(
-        hass, lambda: hass.states.is_state("sensor.plate_resort_readiness", "emergency_stopped"), "and it, too"
+        hass, lambda: hass.states.is_state("sensor.ot2_readiness", "emergency_stopped"), "it is stopped"
+    )
+    await until(
+        hass,
+        lambda: hass.states.is_state("sensor.plate_resort_readiness", "emergency_stopped"),
+        "and it, too",
     )
     stood = await cell.moved()
     answer = await run_script(hass, "park")

@@ -1,4 +1,4 @@
-"""It becomes too warm: the robot is held, the fan runs, and only the guard's own pause is taken back by it."""
+"""It becomes too warm: the robot is held, the fan runs, and only its own pause it takes back."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -38,7 +38,11 @@ async def inputs(
 
     await until(hass, known, "both are known", 20, resort.said)
     await act(
-        hass, "run_task", device=RESORT, task="place_plate", parameters={"hotel": "B", "room": 3, "plate": "P1"}
+        hass,
+        "run_task",
+        device=RESORT,
+        task="place_plate",
+        parameters={"hotel": "B", "room": 3, "plate": "P1"},
     )
     hass.states.async_set(DONE, "unknown")
     hass.states.async_set(DOOR, "off")

@@ -94,6 +94,7 @@ async def test_sequence(hass: HomeAssistant, lab_entry: MockConfigEntry, inputs:
     await make_automation(hass, "haunted_sequence", **inputs)
     hass.states.async_set(ARMED, "off")
     come_near(hass)
+    await hass.async_block_till_done()
     hass.states.async_set(MOTION, "unavailable")
     hass.states.async_set(ARMED, "on")
     hass.states.async_set(MOTION, "on")

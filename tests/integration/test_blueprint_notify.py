@@ -62,7 +62,7 @@ async def moves(hass: HomeAssistant) -> list[dict[str, Any]]:
 
 
 async def test_retry(hass: HomeAssistant, resort: Resort, phone: list[ServiceCall]) -> None:
-    """The same task is sent once more, as a new command, in the name of the automation; not by a second press."""
+    """The same task is sent once more, as a new command of the automation; not by a second press."""
     buttons = await fail(hass, resort, phone)
     assert list(buttons) == ["Retry", "Skip", "Stop the lab"]
     await resort.fault("stalled", on=False)
@@ -117,9 +117,7 @@ async def test_no_retry_after_a_stop(
     assert [each.data["message"] for each in phone[-2:]] == ["A stop came in between.", "clear_notification"]
 
 
-async def test_refusals_are_not_told(
-    hass: HomeAssistant, resort: Resort, phone: list[ServiceCall]
-) -> None:
+async def test_refusals_are_not_told(hass: HomeAssistant, resort: Resort, phone: list[ServiceCall]) -> None:
     """Who asks for nonsense is told, and no phone rings."""
     del resort
     for parameters in ({"hotel": "Z"}, {}):

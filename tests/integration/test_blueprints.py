@@ -1,4 +1,4 @@
-"""Every blueprint is whole: its inputs explain themselves, and it can be used with those that are needed alone."""
+"""Every blueprint is whole: its inputs explain themselves, and with those that are needed it can be used."""
 
 from pathlib import Path
 from typing import Any

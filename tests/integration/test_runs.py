@@ -61,6 +61,12 @@ async def start(hass: HomeAssistant, **variables: Any) -> None:  # noqa: ANN401
     _STARTED.append(asyncio.create_task(work()))
 
 
+async def go_on(hass: HomeAssistant, event: str = "go_on") -> None:
+    """Let the script go on, as soon as it waits."""
+    await meanwhile(lambda: hass.bus.async_listeners().get(event), f"the script waits for {event}")
+    hass.bus.async_fire(event)
+
+
 def runs(entry: MockConfigEntry) -> list[Any]:
     """All runs as they are listed."""
     return list(entry.runtime_data.runs.listed())
@@ -90,7 +96,7 @@ async def update(hass: HomeAssistant, entry: MockConfigEntry, item: str, **data:
 
 
 @pytest.fixture
-async def ready(hass: HomeAssistant, lab_entry: MockConfigEntry, resort: Resort) -> Resort:
+async def ready(lab_entry: MockConfigEntry, resort: Resort) -> Resort:
     """The resort, as our integration knows it."""
     lab = lab_entry.runtime_data
     await meanwhile(
@@ -101,19 +107,19 @@ async def ready(hass: HomeAssistant, lab_entry: MockConfigEntry, resort: Resort)
     return resort
 
 
-async def running(hass: HomeAssistant, entry: MockConfigEntry) -> Any:  # noqa: ANN401
+async def running(entry: MockConfigEntry) -> Any:  # noqa: ANN401
     """The run that has just begun, with its device reserved."""
     return await meanwhile(
         lambda: next((run for run in runs(entry) if run.status == "running"), None), "a run has begun"
     )
 
 
-async def ended(hass: HomeAssistant, run: Any) -> None:  # noqa: ANN401
+async def ended(run: Any) -> None:  # noqa: ANN401
     """Wait until a run is over."""
     await meanwhile(lambda: run.is_over, f"{run.title} is over", within=10, more=lambda: str(run))
 
 
-async def free(hass: HomeAssistant, entry: MockConfigEntry, device_id: str = RESORT) -> None:
+async def free(entry: MockConfigEntry, device_id: str = RESORT) -> None:
     """Wait until nobody has a device."""
     device = entry.runtime_data.devices[device_id]
     await meanwhile(lambda: device.state.get("reserved_by") is None, f"{device_id} is free", within=10)
@@ -131,14 +137,14 @@ class TestScript:
         lab_entry.runtime_data.runs.on_event(lambda event_type, _: told.append(event_type))
         await script(hass, BEGIN, GO_ON, MOVE, NOTE, GO_ON, END)
         await start(hass)
-        run = await running(hass, lab_entry)
+        run = await running(lab_entry)
         device = lab_entry.runtime_data.devices[RESORT]
         assert run.entity_id == "script.loop"
         assert device.reserved_by == run.holder == f"{TITLE} ({run.run_id[:4]})"
         with pytest.raises(HomeAssistantError, match=TITLE) as caught:
             await act(hass, "run_task", device=RESORT, task="go_home")
         assert caught.value.translation_key == wire.RESERVED
-        hass.bus.async_fire("go_on")
+        await go_on(hass)
         await meanwhile(lambda: run.results, "the result was noted", within=10)
         assert (run.step, run.percent) == ("turned", 50)
         assert run.results[0]["angle_deg"] == pytest.approx((await ready.truth())["position"] % 360, abs=1)
@@ -147,10 +153,10 @@ class TestScript:
         assert item["status"] == "needs_action"
         assert item["description"] == "running · 50 % · turned · script.loop"
         assert lab_entry.runtime_data.runs.shown()[0]["results"] == 1
-        hass.bus.async_fire("go_on")
-        await ended(hass, run)
+        await go_on(hass)
+        await ended(run)
         assert run.status == "succeeded"
-        await free(hass, lab_entry)
+        await free(lab_entry)
         assert told == ["run_started", "run_succeeded"]
         event = hass.states.get(entity_id(hass, lab_entry, "event", "runs"))
         assert event
@@ -168,34 +174,34 @@ class TestScript:
         begin = {**BEGIN, "data": {**BEGIN["data"], "seconds": SHORT}}
         await script(hass, begin, GO_ON, END)
         await start(hass)
-        run = await running(hass, lab_entry)
+        run = await running(lab_entry)
         first = device.reserved_until
         await meanwhile(lambda: device.reserved_until > first + SHORT, "renewed past its end", within=10)
         assert device.reserved_by == run.holder
         assert run.status == "running"
-        hass.bus.async_fire("go_on")
-        await ended(hass, run)
+        await go_on(hass)
+        await ended(run)
         assert run.status == "succeeded"
 
     async def test_ended_without_end_run(self, hass: HomeAssistant, lab_entry: MockConfigEntry) -> None:
         """A script that is turned off says nothing more; its device is free."""
         await script(hass, BEGIN, GO_ON, END)
         await start(hass)
-        run = await running(hass, lab_entry)
+        run = await running(lab_entry)
         await hass.services.async_call("script", "turn_off", {"entity_id": "script.loop"}, blocking=True)
-        await ended(hass, run)
+        await ended(run)
         assert run.status == "failed"
         assert run.error == "Its script ended without saying how."
-        await free(hass, lab_entry)
+        await free(lab_entry)
 
     async def test_fails_with_its_reason(self, hass: HomeAssistant, lab_entry: MockConfigEntry) -> None:
         """Where a task has failed and nobody caught it, the run tells which."""
         wrong = {"device": RESORT, "task": "activate_hotel", "parameters": {"hotel": "Z"}}
         await script(hass, BEGIN, GO_ON, {"action": "lab2mqtt.run_task", "data": wrong}, END)
         await start(hass)
-        run = await running(hass, lab_entry)
-        hass.bus.async_fire("go_on")
-        await ended(hass, run)
+        run = await running(lab_entry)
+        await go_on(hass)
+        await ended(run)
         assert run.status == "failed"
         assert "activate_hotel" in run.error
         assert "A, B, C, D" in run.error
@@ -213,12 +219,12 @@ class TestScript:
         await start(hass, title="second")
         await meanwhile(lambda: len(runs(lab_entry)) == 2, "both have begun")
         second, first = runs(lab_entry)
-        hass.bus.async_fire("first")
-        await ended(hass, first)
+        await go_on(hass, "first")
+        await ended(first)
         assert (first.title, first.status) == ("first", "failed")
         assert (second.title, second.status) == ("second", "running")
-        hass.bus.async_fire("second")
-        await ended(hass, second)
+        await go_on(hass, "second")
+        await ended(second)
 
     async def test_an_automation_and_its_script(
         self, hass: HomeAssistant, lab_entry: MockConfigEntry
@@ -232,28 +238,28 @@ class TestScript:
         }
         assert await async_setup_component(hass, "automation", {"automation": automation})
         hass.bus.async_fire("begin")
-        run = await running(hass, lab_entry)
+        run = await running(lab_entry)
         state = hass.states.get("script.loop")
         assert state
         assert state.state == "off"
         assert run.entity_id == "automation.loop"
-        hass.bus.async_fire("go_on")
-        await ended(hass, run)
+        await go_on(hass)
+        await ended(run)
         assert run.status == "failed"
 
     async def test_taken_over(self, hass: HomeAssistant, lab_entry: MockConfigEntry, ready: Resort) -> None:
         """Who takes the device ends the run with words; what the script wants then is refused."""
         await script(hass, BEGIN, GO_ON, MOVE, END)
         await start(hass)
-        run = await running(hass, lab_entry)
+        run = await running(lab_entry)
         await act(hass, "reserve", device=RESORT, seconds=60, holder="Bob", reason="mine is urgent")
-        await ended(hass, run)
+        await ended(run)
         assert run.status == "failed"
         assert run.error == "Plate resort was taken over by Bob."
         before = (await ready.truth())["position"]
         with pytest.raises(ServiceValidationError, match="taken over by Bob"):
             await act(hass, "end_run", run=run.run_id)
-        hass.bus.async_fire("go_on")
+        await go_on(hass)
         await meanwhile(lambda: hass.states.get("script.loop").state == "off", "the script is over")
         assert (await ready.truth())["position"] == before
         assert lab_entry.runtime_data.devices[RESORT].reserved_by == "Bob"
@@ -262,13 +268,13 @@ class TestScript:
         """A stop of the lab in its middle lets the next command fail, and the run is stopped."""
         await script(hass, BEGIN, GO_ON, MOVE, END)
         await start(hass)
-        run = await running(hass, lab_entry)
+        run = await running(lab_entry)
         await act(hass, "emergency_stop", reason="to see")
         lab = lab_entry.runtime_data
         await meanwhile(lambda: lab.stop_word == "stopped", "the lab is stopped", within=10)
         assert run.status == "running"
-        hass.bus.async_fire("go_on")
-        await ended(hass, run)
+        await go_on(hass)
+        await ended(run)
         assert run.status == "stopped"
 
 
@@ -291,7 +297,7 @@ class TestAllOrNone:
         with pytest.raises(HomeAssistantError, match="Anna") as caught:
             await act(hass, "begin_run", title=TITLE, devices=[RESORT, "ot2"])
         assert caught.value.translation_key == wire.RESERVED
-        await free(hass, lab_entry, "ot2")
+        await free(lab_entry, "ot2")
         assert any(each and each.startswith(TITLE) for each in seen)
         assert lab.devices[RESORT].reserved_by == "Anna"
         assert runs(lab_entry) == []
@@ -313,9 +319,9 @@ class TestPerson:
             assert run.status == "running"
             await hass.services.async_call("lab2mqtt", "note_run", {"run": begun["run"]}, blocking=True)
             await asyncio.sleep(0.1)
-        await ended(hass, run)
+        await ended(run)
         assert run.error == f"Nothing was heard of it for {SHORT} s."
-        await free(hass, lab_entry)
+        await free(lab_entry)
         with pytest.raises(ServiceValidationError, match="over"):
             await hass.services.async_call("lab2mqtt", "note_run", {"run": begun["run"]}, blocking=True)
 
@@ -327,7 +333,7 @@ class TestPerson:
         begun = await act(hass, "begin_run", title=TITLE, devices=[RESORT])
         told = await act(hass, "end_run", run=begun["run"], error="the plate was not there")
         assert told["status"] == "failed"
-        await free(hass, lab_entry)
+        await free(lab_entry)
         (item,) = await items(hass, lab_entry)
         assert item["description"].startswith("failed · the plate was not there")
 
@@ -408,7 +414,7 @@ class TestRestart:
         del ready
         await script(hass, BEGIN, GO_ON, END)
         await start(hass)
-        run = await running(hass, lab_entry)
+        run = await running(lab_entry)
         hass.set_state(type(hass.state).stopping)
         hass.bus.async_fire("homeassistant_stop")
         await meanwhile(lambda: hass.states.get("script.loop").state == "off", "the script is over")

@@ -41,7 +41,7 @@ class WetCell:
         await asyncio.to_thread(self._cell.start)
 
     async def until_known(self, hass: HomeAssistant, lab: Any) -> None:  # noqa: ANN401 - ours, loaded by its name
-        """Wait until a lab of our integration has all of it, ready, and MQTT those that a bridge announces."""
+        """Wait until our integration knows all of it, ready, and MQTT those that a bridge announces."""
 
         def is_known(device_id: str) -> bool:
             device = lab.devices.get(device_id)
@@ -51,9 +51,7 @@ class WetCell:
             return device_id == SENSOR or hass.states.is_state(readiness, "ready")
 
         for device_id in (ROBOT, RESORT, SENSOR):
-            await until(
-                hass, partial(is_known, device_id), f"{device_id} is ready", STARTS_WITHIN, self.said
-            )
+            await until(hass, partial(is_known, device_id), f"{device_id} is ready", STARTS_WITHIN, self.said)
 
     async def truth(self, **asked: object) -> dict[str, Any]:
         """What is so in the robot, once it was asked something."""
