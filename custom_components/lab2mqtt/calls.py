@@ -165,6 +165,8 @@ class Calls:
         if not device.bridge_online:
             text = f"its bridge {device.bridge} is offline"
             raise TaskError(wire.DEVICE_UNAVAILABLE, device.name, task, text)
+        if device.bridge is None and not device.reachable:  # a bridge would answer, and say more
+            raise TaskError(wire.DEVICE_UNAVAILABLE, device.name, task, "it is offline")
 
     async def _send(self, call: _Call, device: Device, task: str) -> None:
         try:

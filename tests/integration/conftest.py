@@ -23,7 +23,7 @@ from tests.integration.our_blueprints import show_to  # noqa: E402
 from tests.integration.speaker import Speaker  # noqa: E402
 from tests.integration.wet_cell import WetCell  # noqa: E402
 
-from lab2mqtt.hub import child, mosquitto  # noqa: E402
+from lab2mqtt.hub import child, micropython, mosquitto  # noqa: E402
 from lab2mqtt.hub.errors import HubError  # noqa: E402
 from lab2mqtt.hub.mosquitto import Mosquitto  # noqa: E402
 from lab2mqtt.hub.ports import LOOPBACK  # noqa: E402
@@ -131,10 +131,20 @@ async def start_bridge(broker: Mosquitto, tmp_path: Path) -> AsyncIterator[Start
 
 
 @pytest.fixture
+def boards() -> None:
+    """What simulated boards run on."""
+    try:
+        micropython.find_or_unpack(print)
+    except HubError as error:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
+
+
+@pytest.fixture
 async def cell(
-    hass: HomeAssistant, lab_entry: MockConfigEntry, broker: Mosquitto, tmp_path: Path
+    hass: HomeAssistant, lab_entry: MockConfigEntry, broker: Mosquitto, boards: None, tmp_path: Path
 ) -> AsyncIterator[WetCell]:
     """A robot, a hotel and a colour sensor, ready, as our integration knows them, and our blueprints."""
+    del boards
     await show_to(hass, tmp_path)
     made = WetCell(broker.port, tmp_path / "cell")
     try:

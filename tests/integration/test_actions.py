@@ -149,6 +149,22 @@ class TestLost:
         async with asyncio.timeout(40):
             assert (await asked)["ok"]
 
+    async def test_nobody_is_there(
+        self, hass: HomeAssistant, lab_entry: MockConfigEntry, speaker: Speaker
+    ) -> None:
+        """Nothing is sent to a board that is off, nor to a device whose bridge is gone."""
+        known = lab_entry.runtime_data.devices
+        await speaker.device(tasks={"wave": {"effect": "move", "parameters": {}}})
+        await speaker.status(wire.OFFLINE)
+        await speaker.device("other", bridge="gone")
+        await until(hass, lambda: {DEVICE, "other"} <= known.keys(), "both are known")
+        await until(hass, lambda: not known[DEVICE].reachable, "the gadget is off")
+        for device, why in ((DEVICE, "it is offline"), ("other", "bridge gone is offline")):
+            with pytest.raises(HomeAssistantError, match=why) as caught:
+                await act(hass, "run_task", device=device, task="wave")
+            assert caught.value.translation_key == wire.DEVICE_UNAVAILABLE
+        assert commands(speaker) == []
+
 
 @pytest.mark.usefixtures("ready")
 class TestHouse:
@@ -183,9 +199,7 @@ class TestHouse:
             await moving
         assert caught.value.translation_key == wire.CANCELLED
 
-    async def test_a_script_that_is_turned_off(
-        self, hass: HomeAssistant, lab_entry: MockConfigEntry
-    ) -> None:
+    async def test_a_script_that_is_turned_off(self, hass: HomeAssistant, lab_entry: MockConfigEntry) -> None:
         """Its task ends too: nobody waits for it any more."""
         device = lab_entry.runtime_data.devices[RESORT]
         await act(hass, "run_task", device=RESORT, task="set_speed", parameters={"speed": SLOW})

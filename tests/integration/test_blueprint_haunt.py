@@ -22,9 +22,10 @@ STARTS_WITHIN = 40.0  # s
 
 @pytest.fixture
 async def inputs(
-    hass: HomeAssistant, lab_entry: MockConfigEntry, broker: Mosquitto, tmp_path: Path
+    hass: HomeAssistant, lab_entry: MockConfigEntry, broker: Mosquitto, boards: None, tmp_path: Path
 ) -> AsyncIterator[dict[str, Any]]:
     """Three props with their boards, armed and warm."""
+    del boards
     await show_to(hass, tmp_path / "config")
     root = tmp_path / "props"
     for prop in PROPS:
