@@ -8,8 +8,9 @@ from pathlib import Path
 import re
 import shutil
 import time
+from typing import Literal
 
-from playwright.sync_api import FloatRect, Locator, Page, sync_playwright
+from playwright.sync_api import Browser as Chromium, FloatRect, Locator, Page, ViewportSize, sync_playwright
 
 START_WITHIN = 30_000  # ms; the first page takes 6 s on two shared cores
 
@@ -44,6 +45,13 @@ class Browser:
     page: Page
     url: str
     complaints: list[str] = field(default_factory=list)
+
+    def beside(self, token: str) -> "Browser":
+        """A tab of whose token this is, in a window of the same size; what goes wrong there is noted here."""
+        chromium = self.page.context.browser
+        assert chromium
+        assert self.page.viewport_size
+        return _open_tab(chromium, self.url, token, self.page.viewport_size, "light", self.complaints)
 
     def open(self, path: str = "/") -> None:
         """Open a path or a whole address of the hub; returns once its first panel is drawn."""
@@ -143,20 +151,32 @@ def browser(
             ],
         )
         try:
-            context = chromium.new_context(
-                viewport={"width": size[0], "height": size[1]},
-                locale="en-GB",
-                timezone_id="UTC",
-                service_workers="block",
-                color_scheme="dark" if dark else "light",
-            )
-            if token:
-                context.add_init_script(_logged_in(url, token))
-            tab = Browser(context.new_page(), url)
-            _listen(tab)
-            yield tab
+            viewport: ViewportSize = {"width": size[0], "height": size[1]}
+            yield _open_tab(chromium, url, token, viewport, "dark" if dark else "light", [])
         finally:
             chromium.close()
+
+
+def _open_tab(
+    chromium: Chromium,
+    url: str,
+    token: str | None,
+    viewport: ViewportSize,
+    colours: Literal["dark", "light"],
+    complaints: list[str],
+) -> Browser:
+    context = chromium.new_context(
+        viewport=viewport,
+        locale="en-GB",
+        timezone_id="UTC",
+        service_workers="block",
+        color_scheme=colours,
+    )
+    if token:
+        context.add_init_script(_logged_in(url, token))
+    tab = Browser(context.new_page(), url, complaints)
+    _listen(tab)
+    return tab
 
 
 def _logged_in(url: str, token: str) -> str:

@@ -1,6 +1,8 @@
-"""In the demo: a colour loop is made in the browser, runs, is kept from others, is stopped and interrupted."""
+"""In the demo a colour loop is made in the browser, fills wells, is stopped, and is interrupted."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+import json
+from pathlib import Path
 import re
 import signal
 import time
@@ -18,19 +20,20 @@ from tests.hub.lab import complaints, shows
 from lab2mqtt.hub.api import Api, Refusal
 from lab2mqtt.hub.process import HomeAssistant
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.usefixtures("loop")]
 
 LOOP = "script.colour_loop"
 TITLE = "Colour loop A1-A2"
 RESERVED_FOR = 12  # s
 DASHBOARD = "/lab2mqtt-lab"
 OT2 = "lab2mqtt/ot2/state"
+QUEUE = "switch.lab_run_queue"
+HOUSEKEEPING = ("reserve", "release", "status", "get_history")
 RESORT = "lab2mqtt/plate-resort/state"
 KINDS = ("ot2", "plate-resort", "fan", "grave_shaker")  # a robot, a carousel, a board and a prop
 BOARDS = {"fan": "fan", "grave_shaker": "esp32-grave-shaker-01"}
 SOON = 15.0  # s
 RUN_WITHIN = 60.0  # s; two wells take 30
-MS = 1000
 # Home Assistant's own lines: of every custom integration, and of every action that fails.
 OF_THE_HUB = ("We found a custom integration", "Error during service call to lab2mqtt.run_task")
 
@@ -71,7 +74,7 @@ def loop(demo: Demo) -> None:
 
 
 @pytest.fixture(scope="module")
-def ada(demo: Demo) -> Api:
+def ada(demo: Demo) -> Iterator[Api]:
     """Another person, who is no administrator; logged in."""
     word = {"username": "ada", "password": "of the other group"}
     owner, other = demo.api, Api(demo.api.port)
@@ -82,9 +85,10 @@ def ada(demo: Demo) -> Api:
     form = other.post("/auth/login_flow", asked)
     code = other.post(f"/auth/login_flow/{form['flow_id']}", {**client, **word})["result"]
     grant = urlencode({**client, "grant_type": "authorization_code", "code": code}).encode()
-    answer = other.post_form("/auth/token", grant)
-    other.token = answer["access_token"]
-    return other
+    answer = other.request("POST", "/auth/token", grant, "application/x-www-form-urlencoded")
+    other.token = json.loads(answer)["access_token"]
+    yield other
+    other.disconnect()
 
 
 @pytest.fixture
@@ -168,31 +172,178 @@ def _stand(demo: Demo) -> dict[str, Any]:
     }
 
 
-def _stay(demo: Demo, seconds: float) -> None:
-    """Look for some time whether anything moves."""
+def _stay(demo: Demo, seconds: float) -> dict[str, Any]:
+    """Look for some time whether anything moves; gives where all of it stands."""
     before = _stand(demo)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         assert _stand(demo) == before
+    return before
 
 
-def _orders(seen: Observer, since: int = 0) -> list[tuple[str, str]]:
-    """All that was asked of any device, and changes something: topic and task."""
-    told = [one for one in seen.heard(since=since) if one.topic.endswith("/command")]
-    tasks = [(one.topic, one.json["task"]) for one in told]
-    return [each for each in tasks if each[1] not in ("reserve", "release", "status", "get_history")]
+def _orders(seen: Observer, device: str = "", since: int = 0) -> list[str]:
+    """The tasks that somebody asked of a device, or of any, but for what only asks and reserves."""
+    topic = f"lab2mqtt/{device}/command" if device else "/command"
+    told = [one.json["task"] for one in seen.heard(since=since) if one.topic.endswith(topic)]
+    return [task for task in told if task not in HOUSEKEEPING]
 
 
-def _wait(seen: Observer, topic: str, test: Callable[[Any], bool], within: float = SOON) -> None:
-    seen.wait(topic, test, since=seen.mark(), within=within)
+def _done(demo: Demo, run: dict[str, Any]) -> list[str]:
+    """What the robot has done since a run began, but for what only asks and reserves."""
+    told = {"device": "ot2", "since": run["began"]}
+    history = demo.api.call_service("lab2mqtt", "get_history", told, return_response=True)["result"]
+    commands = sorted(history["commands"], key=lambda one: one["seq"])
+    done = [one["task"] for one in commands if one["status"] == "success"]
+    return [task for task in done if task not in HOUSEKEEPING]
 
 
 def test_wells_are_filled_while_another_person_is_refused(
-    demo: Demo, loop: None, ada: Api, seen: Observer, owner: Browser
+    demo: Demo, ada: Api, seen: Observer, owner: Browser, results: Path
 ) -> None:
-    """Run in the browser; whoever else wants something moved is told who has it."""
+    """Run in the browser; whoever else wants something moved is told who has it.
+
+    It ends in pictures of the docs: ``script/test e2e``, then copy them from test-results to docs/images.
+    """
+    for plate, (hotel, room) in {"MTP-0007": ("A", 2), "MTP-0012": ("B", 1), "MTP-0013": ("B", 2)}.items():
+        _do(demo, "plate-resort", "place_plate", plate=plate, hotel=hotel, room=room)
+    owner.open(DASHBOARD)
+    expect(owner.page.get_by_text("All devices are ready, and nothing runs.")).to_be_visible()
+    owner.picture(results / "lab-dashboard.png")
+
+    other = owner.beside(ada.token)
+    other.open(f"{DASHBOARD}/device-ot2")
     _run_in(owner)
     seen.wait(OT2, lambda now: now["task"] == "mix_color", within=SOON)
     owner.open(DASHBOARD)
     deck = owner.page.locator("lab2mqtt-deck-card")
-    expect(deck.get_by_role("progressbar", name="Mix color")).to_be_visible(timeout=SOON * MS)
+    expect(deck.get_by_role("progressbar", name="Mix color")).to_be_visible()
+    expect(owner.page.locator("lab2mqtt-devices-card")).to_contain_text(TITLE)
+    queue = owner.page.locator("hui-todo-list-card")
+    expect(queue).to_contain_text(TITLE)
+    expect(queue).to_contain_text(re.compile(r"running · 0 % · (Mixes|Measures) A1 · script.colour_loop"))
+    owner.page.screenshot(path=results / "colour-loop.png")  # it does not stand still
+
+    card = other.page.locator("lab2mqtt-task-card")
+    card.get_by_role("button", name="Run").click()
+    refused = card.get_by_role("alert")
+    expect(refused).to_contain_text(f"reserved by '{TITLE} ")
+    expect(refused.locator("code")).to_have_text("reserved")
+    card.screenshot(path=results / "failed-action.png")
+    told = {"device": demo.page("OT-2").rpartition("/")[2], "task": "home"}
+    with pytest.raises(Refusal, match=f"reserved by '{TITLE} "):
+        ada.ws("call_service", domain="lab2mqtt", service="run_task", service_data=told, return_response=True)
+
+    demo.api.wait_for(LOOP, shows("off"), RUN_WITHIN)
+    run = _last_run(demo)
+    assert (run["title"], run["status"], run["error"]) == (TITLE, "succeeded", "")
+    assert [(each["well"], each["R"], each["B"]) for each in run["results"]] == [
+        ("A1", 200, 0),
+        ("A2", 0, 200),
+    ]
+    assert all(each["color"]["clear"] > 0 for each in run["results"])
+    wells = demo.truth("ot2")["wells"]
+    assert [sum(wells[each].values()) for each in ("1/A1", "1/A2")] == pytest.approx([200, 200])
+    state = seen.last(OT2)
+    assert {well: each["volume"] for well, each in state["plate"].items()} == {"1/A1": 200, "1/A2": 200}
+    assert state["wells_used"] == 2
+    assert state["deck"]["slots"]["1"]["places"][0] == "ll" + 10 * "e"
+    well = ["mix_color", "move_sensor_to_measurement_position", "move_sensor_back"]
+    assert _done(demo, run) == [*well, *well]
+    expect(deck.get_by_role("progressbar")).to_have_count(0)
+    deck.get_by_role("button", name=re.compile("^Slot 1, ")).click()
+    deck.get_by_role("gridcell", name=re.compile("^A2: ")).click()
+    expect(deck).to_contain_text("200 µL: Blue 200")
+    deck.screenshot(path=results / "deck-card.png")
+    owner.page.locator("lab2mqtt-plate-resort-card").screenshot(path=results / "plate-resort-card.png")
+    expect(queue).to_contain_text("done · script.colour_loop")
+    assert owner.complaints == []
+
+
+def test_the_stop_card_stops_four_kinds_of_device_and_the_loop(
+    demo: Demo, seen: Observer, owner: Browser
+) -> None:
+    """Robot, carousel, board and prop stand while they move; the release moves nothing."""
+    _clean_plate(demo)
+    _do(demo, "plate-resort", "set_speed", speed=10)
+    _do(demo, "fan", "set_speed", speed=60)
+    owner.open(DASHBOARD)
+    stop = owner.page.locator("lab2mqtt-stop-card")
+    expect(stop.get_by_text("Not stopped")).to_be_visible()
+    since = seen.mark()
+    _run_in(owner.beside(demo.api.token))
+    seen.wait(OT2, lambda now: now["task"] == "mix_color", since=since, within=SOON)
+    run = _last_run(demo)
+    turn = {"task": "activate_hotel", "parameters": {"hotel": "D"}, "request_id": "r-1"}
+    seen.publish("lab2mqtt/plate-resort/command", {**turn, "reservation": run["holder"]})
+    seen.publish("lab2mqtt/grave_shaker/command", {"task": "shake", "request_id": "r-2"})
+    before = _stand(demo)
+    until(lambda: all(now != before[each] for each, now in _stand(demo).items() if each != "fan"), "all move")
+    assert _duty(demo, "fan") > 0
+
+    stop.get_by_role("button", name="STOP", exact=True).click()
+    expect(stop.get_by_text("Stopped", exact=True)).to_be_visible()
+    expect(stop.get_by_text("All devices have confirmed that they stand.")).to_be_visible()
+    for device in KINDS:
+        state = seen.wait(f"lab2mqtt/{device}/state", lambda now: now["emergency_stop"], since=since).json
+        assert (state["readiness"], state["stop_confirmed"]) == ("emergency_stopped", True)
+    assert demo.api.wait_for("sensor.lab_stop", shows("stopped"))
+    demo.api.wait_for(LOOP, shows("off"))
+    ended = _last_run(demo)
+    assert (ended["run"], ended["status"]) == (run["run"], "stopped")
+    assert ended["error"].startswith("A1: mix_color: ")
+    for device in ("plate-resort", "grave_shaker"):
+        answer = seen.wait(f"lab2mqtt/{device}/result", lambda told: told["request_id"] in ("r-1", "r-2"))
+        assert answer.json["error_code"] == "emergency_stopped"
+    stands = _stay(demo, 2.0)
+    assert not demo.truth("plate-resort")["moving"]
+    assert [stands[each] for each in BOARDS] == [0, 0]
+
+    stop.get_by_role("button", name="Release the stop").click()
+    stop.get_by_role("dialog").get_by_role("button", name="Release the stop").click()
+    expect(stop.get_by_text("Not stopped")).to_be_visible()
+    for device in KINDS:
+        seen.wait(f"lab2mqtt/{device}/state", lambda now: not now["emergency_stop"], since=seen.mark() - 20)
+    until(lambda: [seen.last(each)["reserved_by"] for each in (OT2, RESORT)] == [None, None], "they are free")
+    assert _stay(demo, 1.0) == stands
+    assert _orders(seen, "ot2") == ["mix_color"]
+    assert owner.complaints == []
+    _do(demo, "ot2", "stop")
+    _do(demo, "ot2", "home")
+    _do(demo, "plate-resort", "set_speed", speed=50)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["in order", "killed"])
+def test_nothing_moves_by_itself_after_a_restart_in_mid_loop(
+    demo: Demo, seen: Observer, owner: Browser, number: signal.Signals
+) -> None:
+    """The robot ends the task under way; the run was interrupted, and its devices are free."""
+    _clean_plate(demo)
+    demo.api.call_service("switch", "turn_on", {"entity_id": QUEUE})
+    demo.api.wait_for(QUEUE, shows("on"))
+    demo.api.call_service("script", "turn_on", {"entity_id": LOOP})
+    seen.wait(OT2, lambda now: now["task"] == "mix_color" and now["step"], within=SOON)
+    run = _last_run(demo)
+    since = seen.mark()
+    assert _complaints(demo.end_hub(number)) == []
+    demo.until_hub_is_up()
+    demo.api.wait_for(QUEUE, shows("off"), SOON)
+    demo.api.wait_for(LOOP, shows("off"), SOON)
+    told = demo.api.wait_for("event.lab_runs", lambda now: now["attributes"].get("event_type") is not None)
+    assert told["attributes"]["event_type"] == "run_interrupted"
+    ended = _last_run(demo)
+    assert (ended["run"], ended["status"]) == (run["run"], "interrupted")
+    items = demo.api.ws("todo/item/list", entity_id="todo.lab_run_queue")["items"]
+    assert [each["status"] for each in items if each["uid"] == run["run"]] == ["needs_action"]
+    issues = demo.api.ws("repairs/list_issues")["issues"]
+    assert f"run_interrupted_{run['run']}" in [each["issue_id"] for each in issues]
+    owner.open("/config/repairs")
+    owner.wait_for_text(TITLE)
+
+    for state in (OT2, RESORT):
+        seen.wait(state, lambda now: now["reserved_by"] is None, since=since, within=RESERVED_FOR + SOON)
+    assert seen.last(OT2)["task"] is None
+    _stay(demo, 2.0)
+    assert list(seen.last(OT2)["plate"]) == ["1/A1"]
+    assert _orders(seen, "", since) == []
+    assert _done(demo, run) == ["mix_color"]
+    assert owner.complaints == []

@@ -107,7 +107,9 @@ async def test_sequence(hass: HomeAssistant, lab_entry: MockConfigEntry, inputs:
     come_near(hass)  # in lockout
     assert hass.states.get("automation.haunted_sequence").attributes["current"] == 1
     await hass.async_block_till_done()
-    assert (await last_run(hass))["status"] == "succeeded", await last_run(hass)
+    ended = await last_run(hass)
+    print("BY", ended["begun_by"], ended["error"])
+    assert ended["status"] == "succeeded", ended["error"]
     assert await done(hass) == [("trigger", "success"), ("fog", "success"), ("shake", "success")]
     assert len(runs.listed()) == 1
 
