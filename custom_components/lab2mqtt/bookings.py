@@ -9,12 +9,12 @@ import uuid
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_call_later
-from homeassistant.helpers.storage import Store
 
 from . import wire
 from .const import DOMAIN
 from .device import Device
 from .errors import InvalidCall, TaskError
+from .kept import forget, store
 from .words import local_time
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _CHUNK = 86400.0  # s; a device reserves for no longer
 _AGAIN = 10.0  # s until a device that did not answer is asked once more
 _ANSWER_WITHIN = 5.0  # s
 _SAVE_SOON = 5.0  # s
-_VERSION = 1
 
 
 @dataclass
@@ -93,7 +92,7 @@ class Bookings:
     def __init__(self, lab: "Lab") -> None:
         """Prepare; ``load`` does the rest."""
         self._lab = lab
-        self._store = _store(lab.hass, lab.entry.entry_id)
+        self._store = store(lab.hass, lab.entry.entry_id, "bookings")
         self.booked: list[Booking] = []
         self.seen: list[Reservation] = []
         self._ours: dict[tuple[str, str], float] = {}  # booking, device → until when it is held at the least
@@ -347,15 +346,12 @@ class Bookings:
 
 async def forget_bookings(hass: HomeAssistant, entry_id: str) -> None:
     """Leave nothing of an entry that is removed."""
-    store = _store(hass, entry_id)
-    stored = await store.async_load() or {"booked": []}
-    for each in stored["booked"]:
-        ir.async_delete_issue(hass, DOMAIN, _issue_id(Booking(**each)))
-    await store.async_remove()
-
-
-def _store(hass: HomeAssistant, entry_id: str) -> Store[dict[str, Any]]:
-    return Store(hass, _VERSION, f"{DOMAIN}.{entry_id}.bookings")
+    await forget(
+        hass,
+        entry_id,
+        "bookings",
+        lambda kept: [_issue_id(Booking(**each)) for each in kept.get("booked", ())],
+    )
 
 
 def _issue_id(booking: Booking) -> str:

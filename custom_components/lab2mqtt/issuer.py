@@ -1,5 +1,6 @@
 """Who wants something: the person, or the automation or script, that an action's context leads to."""
 
+import asyncio
 from collections import OrderedDict
 
 from homeassistant.components.automation import EVENT_AUTOMATION_TRIGGERED
@@ -31,6 +32,10 @@ class Issuers:
 
     async def name(self, context: Context) -> str:
         """Who acts: ``automation.colour_loop``, or the user's name."""
+        if self.run_of(context) is None:
+            # Since 2026, what is fired while another event is handled comes after it: as the start of an
+            # automation, whose first action may be us.
+            await asyncio.sleep(0)
         if run := self.run_of(context):
             return run
         if context.user_id and (user := await self._hass.auth.async_get_user(context.user_id)):

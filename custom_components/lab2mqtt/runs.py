@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
-from homeassistant.helpers.storage import Store
 
 from . import wire
 from .const import DOMAIN
 from .device import Device
 from .errors import InvalidCall
+from .kept import forget, store
 from .run import FAILED, INTERRUPTED, RUNNING, SCRIPT, STOPPED, SUCCEEDED, TASK, WAITING, Run
 from .run_keeper import Keeper
 from .words import local_time
@@ -29,7 +29,6 @@ MAX_RESULTS: Final = 100  # of a run; then the oldest goes
 MAX_RESULT: Final = 2048  # characters as JSON
 _SHOWN_ENDED = 20
 _SAVE_SOON = 1.0  # s; a step is not worth more
-_VERSION = 1
 
 
 class Runs:
@@ -38,7 +37,7 @@ class Runs:
     def __init__(self, lab: "Lab") -> None:
         """Prepare; ``load`` does the rest."""
         self._lab = lab
-        self._store = _store(lab.hass, lab.entry.entry_id)
+        self._store = store(lab.hass, lab.entry.entry_id, "runs")
         self._runs: list[Run] = []  # those that wait, in the order in which they will run
         self._keepers: dict[str, Keeper] = {}
         self._stopped: set[str] = set()  # runs during which a stop came
@@ -367,15 +366,9 @@ class Runs:
 
 async def forget_runs(hass: HomeAssistant, entry_id: str) -> None:
     """Leave nothing of an entry that is removed."""
-    store = _store(hass, entry_id)
-    stored = await store.async_load() or {"runs": []}
-    for each in stored["runs"]:
-        ir.async_delete_issue(hass, DOMAIN, _issue_id(Run(**each)))
-    await store.async_remove()
-
-
-def _store(hass: HomeAssistant, entry_id: str) -> Store[dict[str, Any]]:
-    return Store(hass, _VERSION, f"{DOMAIN}.{entry_id}.runs")
+    await forget(
+        hass, entry_id, "runs", lambda kept: [_issue_id(Run(**each)) for each in kept.get("runs", ())]
+    )
 
 
 def _issue_id(run: Run) -> str:

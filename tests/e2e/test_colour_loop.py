@@ -273,19 +273,21 @@ def test_the_stop_card_stops_four_kinds_of_device_and_the_loop(
     _run_in(owner.beside(demo.api.token))
     seen.wait(OT2, lambda now: now["task"] == "mix_color", since=since, within=SOON)
     run = _last_run(demo)
+    before = _stand(demo)
+    until(lambda: _stand(demo)["robot"] != before["robot"], "the robot moves", within=SOON)
     turn = {"task": "activate_hotel", "parameters": {"hotel": "D"}, "request_id": "r-1"}
     seen.publish("lab2mqtt/plate-resort/command", {**turn, "reservation": run["holder"]})
     seen.publish("lab2mqtt/grave_shaker/command", {"task": "shake", "request_id": "r-2"})
-    before = _stand(demo)
-    until(lambda: all(now != before[each] for each, now in _stand(demo).items() if each != "fan"), "all move")
+    until(lambda: _stand(demo)["carousel"] != before["carousel"], "the carousel turns")
+    until(lambda: _duty(demo, "grave_shaker") > 0, "it shakes")
     assert _duty(demo, "fan") > 0
 
     stop.get_by_role("button", name="STOP", exact=True).click()
     expect(stop.get_by_text("Stopped", exact=True)).to_be_visible()
     expect(stop.get_by_text("All devices have confirmed that they stand.")).to_be_visible()
     for device in KINDS:
-        state = seen.wait(f"lab2mqtt/{device}/state", lambda now: now["emergency_stop"], since=since).json
-        assert (state["readiness"], state["stop_confirmed"]) == ("emergency_stopped", True)
+        state = seen.wait(f"lab2mqtt/{device}/state", lambda now: now["stop_confirmed"], since=since).json
+        assert (state["emergency_stop"], state["readiness"]) == (True, "emergency_stopped")
     assert demo.api.wait_for("sensor.lab_stop", shows("stopped"))
     demo.api.wait_for(LOOP, shows("off"))
     ended = _last_run(demo)
@@ -302,7 +304,7 @@ def test_the_stop_card_stops_four_kinds_of_device_and_the_loop(
     stop.get_by_role("dialog").get_by_role("button", name="Release the stop").click()
     expect(stop.get_by_text("Not stopped")).to_be_visible()
     for device in KINDS:
-        seen.wait(f"lab2mqtt/{device}/state", lambda now: not now["emergency_stop"], since=seen.mark() - 20)
+        until(lambda: not seen.last(f"lab2mqtt/{device}/state")["emergency_stop"], f"{device} is released")
     until(lambda: [seen.last(each)["reserved_by"] for each in (OT2, RESORT)] == [None, None], "they are free")
     assert _stay(demo, 1.0) == stands
     assert _orders(seen, "ot2") == ["mix_color"]

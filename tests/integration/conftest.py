@@ -18,9 +18,10 @@ import pytest_socket
 ROOT = Path(__file__).parents[2]
 os.environ.setdefault("LAB2MQTT_PYTHON", str(ROOT / ".venv" / "bin" / "python"))
 
-from tests.integration.lab_bridge import LabBridge, Resort  # noqa: E402
+from tests.integration.lab_bridge import RESORT, LabBridge, Resort  # noqa: E402
 from tests.integration.our_blueprints import show_to  # noqa: E402
 from tests.integration.speaker import Speaker  # noqa: E402
+from tests.integration.waiting import meanwhile  # noqa: E402
 from tests.integration.wet_cell import WetCell  # noqa: E402
 
 from lab2mqtt.hub import child, micropython, mosquitto  # noqa: E402
@@ -153,3 +154,16 @@ async def cell(
         yield made
     finally:
         await made.close()
+
+
+@pytest.fixture
+async def ready(lab_entry: MockConfigEntry, resort: Resort) -> Resort:
+    """The resort, ready, as our integration knows it."""
+    known = lab_entry.runtime_data.devices
+    await meanwhile(
+        lambda: RESORT in known and known[RESORT].readiness == "ready",
+        "the resort is ready",
+        within=10,
+        more=resort.said,
+    )
+    return resort

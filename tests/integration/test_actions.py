@@ -28,19 +28,6 @@ async def act(hass: HomeAssistant, action: str, context: Context | None = None, 
     )
 
 
-@pytest.fixture
-async def ready(hass: HomeAssistant, lab_entry: MockConfigEntry, resort: Resort) -> Resort:
-    """The resort, as our integration knows it."""
-    lab = lab_entry.runtime_data
-    await until(
-        hass,
-        lambda: (device := lab.devices.get(RESORT)) and device.readiness == "ready",
-        "the resort is ready",
-        more=resort.said,
-    )
-    return resort
-
-
 async def user(hass: HomeAssistant, name: str) -> Context:
     """A person who acts."""
     made = await hass.auth.async_create_user(name)

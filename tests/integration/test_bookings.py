@@ -21,19 +21,6 @@ CHUNK = 86400
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture
-async def ready(lab_entry: MockConfigEntry, resort: Resort) -> Resort:
-    """The resort, as our integration knows it."""
-    lab = lab_entry.runtime_data
-    await meanwhile(
-        lambda: (device := lab.devices.get(RESORT)) and device.readiness == "ready",
-        "the resort is ready",
-        within=10,
-        more=resort.said,
-    )
-    return resort
-
-
 async def book(
     hass: HomeAssistant,
     entry: MockConfigEntry,
