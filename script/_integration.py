@@ -1,9 +1,10 @@
-"""The tests of the integration for Home Assistant, in its oldest and its newest test kit in turn.
+"""The tests of the integration for Home Assistant, in its oldest and its newest test kit, side by side.
 
 Arguments go to pytest. Without any, the tests in both kits together must cover the integration, and its types
 must be right in the newest. A kit that cannot be had is left out with the reason; with CI=true that fails.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 import os
 from pathlib import Path
 import subprocess
@@ -22,11 +23,15 @@ def main(chosen: list[str]) -> int:
     """Run all; gives the exit code."""
     kits, missing = _kits()
     failed = missing and bool(os.environ.get("CI"))
-    data = []
-    for release, venv in kits:
-        _say(f"— in Home Assistant {release.version}")
-        data.append(RESULTS / f"coverage-{release.version}")
-        failed |= not _tested(venv, data[-1], chosen)
+    RESULTS.mkdir(exist_ok=True)
+    data = [RESULTS / f"coverage-{release.version}" for release, _ in kits]
+    # They wait for their devices most of the time.
+    with ThreadPoolExecutor(max(1, len(kits))) as both:
+        running = [
+            both.submit(_tested, release.version, venv, file, chosen)
+            for (release, venv), file in zip(kits, data, strict=True)
+        ]
+    failed |= not all(each.result() for each in running)
     if chosen or not kits:
         return int(failed)
     # The last is the newest.
@@ -53,13 +58,22 @@ def _kits() -> tuple[list[tuple[environments.Release, Path]], bool]:
     return kits, missing
 
 
-def _tested(venv: Path, data: Path, chosen: list[str]) -> bool:
-    RESULTS.mkdir(exist_ok=True)
+def _tested(version: str, venv: Path, data: Path, chosen: list[str]) -> bool:
+    """Run the tests in one kit; each line of theirs begins with its version."""
     command = [str(venv / "bin" / "python"), "-m", "pytest", "-c", f"{TESTS}/pytest.ini"]
     if not chosen:
         command += ["--cov", f"--cov-config={TESTS}/coverage.ini", "--cov-report="]
-    code = _run([*command, TESTS, *chosen], {"COVERAGE_FILE": str(data.absolute())})
-    return code == 0 or (code == CHOSE_NONE and bool(chosen))
+    surroundings = {**os.environ, "COVERAGE_FILE": str(data.absolute())}
+    with subprocess.Popen(
+        [*command, TESTS, *chosen],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=surroundings,
+    ) as running:
+        for line in running.stdout or ():
+            _say(f"{version} {line.rstrip()}")
+    return running.returncode == 0 or (running.returncode == CHOSE_NONE and bool(chosen))
 
 
 def _covered(python: str, data: list[Path]) -> bool:
@@ -73,8 +87,8 @@ def _covered(python: str, data: list[Path]) -> bool:
     )
 
 
-def _run(command: list[str], more: dict[str, str] | None = None) -> int:
-    return subprocess.run(command, check=False, env={**os.environ, **(more or {})}).returncode
+def _run(command: list[str]) -> int:
+    return subprocess.run(command, check=False).returncode
 
 
 def _say(line: str) -> None:

@@ -9,6 +9,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import VolDictType
 import voluptuous as vol
 
+from . import wire
 from .const import DOMAIN
 from .device import Device
 from .errors import InvalidCall, TaskError
@@ -110,6 +111,7 @@ class Actions:
             reservation = who  # it is theirs
         told = {"device": device.device_id, "task": task}
         try:
+            _check_run(lab, device, task, call.context)
             answer = await lab.calls.run(
                 device, task, parameters, issued_by=who, timeout=timeout, reservation=reservation
             )
@@ -227,3 +229,10 @@ async def _all_of(calls: list[Awaitable[ServiceResponse]]) -> list[ServiceRespon
             raise answer
         done.append(answer)
     return done
+
+
+def _check_run(lab: Lab, device: Device, task: str, context: Context) -> None:
+    """Refuse to move something in a run that was stopped, also when the stop was released meanwhile."""
+    if device.tasks.get(task, {}).get("effect") == "move" and lab.runs.was_stopped(context):
+        text = "a stop came during this run, and nothing moves in it any more; begin another one"
+        raise TaskError(wire.EMERGENCY_STOPPED, device.name, task, text)

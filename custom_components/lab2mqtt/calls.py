@@ -167,6 +167,10 @@ class Calls:
             raise TaskError(wire.DEVICE_UNAVAILABLE, device.name, task, text)
         if device.bridge is None and not device.reachable:  # a bridge would answer, and say more
             raise TaskError(wire.DEVICE_UNAVAILABLE, device.name, task, "it is offline")
+        # A stop is never held back, also where a device does not tell that it has one.
+        if device.tasks and task not in device.tasks and task != "emergency_stop":
+            text = f"there are {', '.join(sorted(device.tasks))}"
+            raise TaskError(wire.UNKNOWN_TASK, device.name, task, text)
 
     async def _send(self, call: _Call, device: Device, task: str) -> None:
         try:

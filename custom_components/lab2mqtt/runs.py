@@ -122,6 +122,13 @@ class Runs:
                 return run.holder
         return None
 
+    def was_stopped(self, context: Context) -> bool:
+        """Whether a stop came during the run that a context began, be it released by now or not."""
+        return any(
+            keeper.run.run_id in self._stopped and keeper.acts_in(context)
+            for keeper in self._keepers.values()
+        )
+
     # What becomes of them.
 
     async def begin(

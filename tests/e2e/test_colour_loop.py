@@ -148,12 +148,16 @@ def _do(demo: Demo, device: str, task: str, **parameters: object) -> Any:  # noq
     return demo.api.call_service("lab2mqtt", "run_task", told, return_response=True)["result"]
 
 
-def _clean_plate(demo: Demo) -> None:
-    """A person puts a new plate and new tips into the robot, and says so."""
+def _set_table(demo: Demo) -> None:
+    """A person ends what the robot left unfinished, puts a new plate and new tips into it, and says so."""
+    if _do(demo, "ot2", "status")["run"]:
+        _do(demo, "ot2", "stop")
+        _do(demo, "ot2", "home")
     for hands, task in (("new_plate", "reset_plate"), ("new_tips", "reset_tips")):
         demo.truth("ot2", **{hands: True})
         _do(demo, "ot2", task)
     _do(demo, "ot2", "reset_sensor")
+    _do(demo, "plate-resort", "set_speed", speed=50)
 
 
 def _duty(demo: Demo, device: str) -> int:
@@ -263,8 +267,8 @@ def test_the_stop_card_stops_four_kinds_of_device_and_the_loop(
     demo: Demo, seen: Observer, owner: Browser
 ) -> None:
     """Robot, carousel, board and prop stand while they move; the release moves nothing."""
-    _clean_plate(demo)
-    _do(demo, "plate-resort", "set_speed", speed=10)
+    _set_table(demo)
+    _do(demo, "plate-resort", "set_speed", speed=10)  # slowly
     _do(demo, "fan", "set_speed", speed=60)
     owner.open(DASHBOARD)
     stop = owner.page.locator("lab2mqtt-stop-card")
@@ -303,15 +307,12 @@ def test_the_stop_card_stops_four_kinds_of_device_and_the_loop(
     stop.get_by_role("button", name="Release the stop").click()
     stop.get_by_role("dialog").get_by_role("button", name="Release the stop").click()
     expect(stop.get_by_text("Not stopped")).to_be_visible()
-    for device in KINDS:
-        until(lambda: not seen.last(f"lab2mqtt/{device}/state")["emergency_stop"], f"{device} is released")
+    stopped = [f"lab2mqtt/{device}/state" for device in KINDS]
+    until(lambda: not any(seen.last(each)["emergency_stop"] for each in stopped), "all are released")
     until(lambda: [seen.last(each)["reserved_by"] for each in (OT2, RESORT)] == [None, None], "they are free")
     assert _stay(demo, 1.0) == stands
-    assert _orders(seen, "ot2") == ["mix_color"]
+    assert _orders(seen, "ot2", since) == ["mix_color"]
     assert owner.complaints == []
-    _do(demo, "ot2", "stop")
-    _do(demo, "ot2", "home")
-    _do(demo, "plate-resort", "set_speed", speed=50)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["in order", "killed"])
@@ -319,7 +320,7 @@ def test_nothing_moves_by_itself_after_a_restart_in_mid_loop(
     demo: Demo, seen: Observer, owner: Browser, number: signal.Signals
 ) -> None:
     """The robot ends the task under way; the run was interrupted, and its devices are free."""
-    _clean_plate(demo)
+    _set_table(demo)
     demo.api.call_service("switch", "turn_on", {"entity_id": QUEUE})
     demo.api.wait_for(QUEUE, shows("on"))
     demo.api.call_service("script", "turn_on", {"entity_id": LOOP})

@@ -265,6 +265,24 @@ class TestScript:
         await ended(run)
         assert run.status == "stopped"
 
+    async def test_a_stop_that_was_released(
+        self, hass: HomeAssistant, lab_entry: MockConfigEntry, ready: Resort
+    ) -> None:
+        """A script that was in the middle of something else moves nothing afterwards."""
+        await script(hass, BEGIN, GO_ON, MOVE, END)
+        await start(hass)
+        run = await running(lab_entry)
+        lab = lab_entry.runtime_data
+        await act(hass, "emergency_stop")
+        await meanwhile(lambda: lab.stop_word == "stopped", "the lab is stopped", within=10)
+        await act(hass, "reset_emergency_stop")
+        await meanwhile(lambda: lab.devices[RESORT].readiness == "reserved", "it could be used", within=10)
+        before = (await ready.truth())["position"]
+        await go_on(hass)
+        await ended(run)
+        assert run.status == "stopped"
+        assert (await ready.truth())["position"] == before
+
 
 class TestAllOrNone:
     """A run that cannot have all its devices has none."""

@@ -35,6 +35,7 @@ class Stopping:
         instrument: Instrument,
         kept: Callable[[], Awaitable[object]],
         say: Say,
+        changed: Callable[[], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Prepare.
@@ -46,6 +47,7 @@ class Stopping:
             instrument: The link to it.
             kept: Waits until the latch would survive a restart.
             say: Publishes.
+            changed: Called when it is confirmed, or cannot be.
             clock: Seconds since the epoch.
         """
         self._name = name
@@ -54,6 +56,7 @@ class Stopping:
         self._instrument = instrument
         self._kept = kept
         self._say = say
+        self._changed = changed
         self._clock = clock
         self._task: asyncio.Task[bool] | None = None
         self._cannot = ""
@@ -139,3 +142,4 @@ class Stopping:
         if error:
             proof["error"] = error
         self._say("event", wire.event(STOPPED, round(self._clock(), 3), **proof))
+        self._changed()

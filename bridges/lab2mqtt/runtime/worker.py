@@ -68,7 +68,9 @@ class Worker:
         self._looks_at = {rule.device for rule in config.interlocks}
         self._permits = Permits(name, device, shared, self._interlocks, self.instrument, clock)
         kept = shared.latches.kept
-        self._stopping = Stopping(name, device.stop, self._call, self.instrument, kept, say, clock)
+        self._stopping = Stopping(
+            name, device.stop, self._call, self.instrument, kept, say, self._changed, clock
+        )
         self._presence = Presence(config, shared, self._permits, self._stopping, self.instrument, say, clock)
         self.record = Record(name, shared.ledger, clock)
         self._answers = Answers(name, say, self.record, self._presence, clock)

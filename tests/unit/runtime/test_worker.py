@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 import contextlib
+from dataclasses import replace
+from datetime import timedelta
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from tests.unit.kitchen_sink import KitchenSinkDriver, make_config
+from tests.unit.runtime.test_stop import stalled
 
 from lab2mqtt import wire
 from lab2mqtt.core.entities import Picture
@@ -42,9 +45,11 @@ class Said(NamedTuple):
 class Bench:
     """A worker with a sink, and all that it said."""
 
-    def __init__(self, state: Path | None = None) -> None:
+    def __init__(self, state: Path | None = None, poll: float | None = None) -> None:
         self.now = NOW
         config = make_config()
+        if poll:
+            config = replace(config, device=replace(config.device, poll=timedelta(seconds=poll)))
         self.driver: KitchenSinkDriver = config.driver(config.settings)
         self.latches = Latches(state, LAB)
         self.holds = Holds(None, [config.instance.device_id], lambda: self.now, lambda: self.now)
@@ -563,6 +568,17 @@ async def test_what_stops_runs_at_once_beside_a_task(bench: Bench) -> None:
     assert (await bench.result(pour))["result"] == "poured"
     assert (await bench.result(waits))["status"] == "success"
     bench.driver.go.set()
+
+
+async def test_the_proof_of_a_stop_stands_in_the_state_however_slow_the_disk_is(tmp_path: Path) -> None:
+    """It is told when it is there, and not with the next reading, which may be long after."""
+    file = tmp_path / "stop.json"
+    async with running_bench(Bench(file, poll=10 * WITHIN)) as bench:
+        await bench.heard("state", readiness="ready")
+        with stalled(file):
+            bench.engage_lab()
+            await bench.heard("event", event_type="emergency_stopped", confirmed=True)
+            await bench.heard("state", emergency_stop=True, stop_confirmed=True)
 
 
 async def test_nothing_stands_in_the_way_of_what_stops(bench: Bench) -> None:
