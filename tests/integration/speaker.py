@@ -50,7 +50,12 @@ class Speaker:
         state: dict[str, Any] | None = None,
         **more: Any,  # noqa: ANN401
     ) -> None:
-        """Be a device that is ready, with a link of its own; ``more`` is more of its description."""
+        """Be a device that is ready, with a link of its own; ``more`` is more of its description.
+
+        One with tasks can be reserved, too.
+        """
+        if tasks:
+            tasks = {**tasks, "reserve": {"effect": "set"}, "release": {"effect": "set"}}
         description = {
             "protocol": 1,
             "device_id": device_id,
