@@ -266,6 +266,7 @@ def test_wells_are_filled_while_another_person_is_refused(
     deck.get_by_role("button", name=re.compile("^Slot 1, ")).click()
     deck.get_by_role("gridcell", name=re.compile("^A2: ")).click()
     expect(deck).to_contain_text("200 µL: Blue 200")
+    owner.page.set_viewport_size({"width": 1280, "height": 2100})  # nothing lies over a card
     deck.screenshot(path=results / "deck-card.png")
     owner.page.locator("lab2mqtt-plate-resort-card").screenshot(path=results / "plate-resort-card.png")
     expect(queue).to_contain_text("done · script.colour_loop")
