@@ -207,6 +207,19 @@ def _done(demo: Demo, run: dict[str, Any]) -> list[str]:
     return [task for task in done if task not in HOUSEKEEPING]
 
 
+def _tries_to_home(demo: Demo, ada: Api, tab: Browser) -> Locator:
+    """The other person is refused on the card, and by the action; gives the card."""
+    card = tab.page.locator("lab2mqtt-task-card")
+    card.get_by_role("button", name="Run").click()
+    refused = card.get_by_role("alert")
+    expect(refused).to_contain_text(f"reserved by '{TITLE} ")
+    expect(refused.locator("code")).to_have_text("reserved")
+    told = {"device": demo.page("OT-2").rpartition("/")[2], "task": "home"}
+    with pytest.raises(Refusal, match=f"reserved by '{TITLE} "):
+        ada.ws("call_service", domain="lab2mqtt", service="run_task", service_data=told, return_response=True)
+    return card
+
+
 def test_wells_are_filled_while_another_person_is_refused(
     demo: Demo, ada: Api, seen: Observer, owner: Browser, results: Path
 ) -> None:
@@ -233,15 +246,7 @@ def test_wells_are_filled_while_another_person_is_refused(
     expect(queue).to_contain_text(TITLE)
     expect(queue).to_contain_text(re.compile(r"running · 0 % · (Mixes|Measures) A1 · script.colour_loop"))
 
-    card = other.page.locator("lab2mqtt-task-card")
-    card.get_by_role("button", name="Run").click()
-    refused = card.get_by_role("alert")
-    expect(refused).to_contain_text(f"reserved by '{TITLE} ")
-    expect(refused.locator("code")).to_have_text("reserved")
-    card.screenshot(path=results / "failed-action.png")
-    told = {"device": demo.page("OT-2").rpartition("/")[2], "task": "home"}
-    with pytest.raises(Refusal, match=f"reserved by '{TITLE} "):
-        ada.ws("call_service", domain="lab2mqtt", service="run_task", service_data=told, return_response=True)
+    _tries_to_home(demo, ada, other).screenshot(path=results / "failed-action.png")
 
     expect(queue).to_contain_text("running · 50 % · Mixes A2 · script.colour_loop", timeout=1000 * RUN_WITHIN)
     expect(deck).to_contain_text(re.compile(r"step [67] of 10"), timeout=1000 * SOON)

@@ -109,12 +109,14 @@ class DevicesCard extends LabCard {
     const running = device.reachable && state.task;
     const mine = progress?.task === state.task ? progress : null;
     const said = running ? [taskName(state.task), mine?.message].filter(Boolean).join(": ") : device.reasons.join(" ");
-    const holder = device.reserved_by && this.word("reserved_by", { holder: device.reserved_by });
+    // The reasons may name the holder already.
+    const told = said.includes(device.reserved_by);
+    const holder = device.reserved_by && !told && this.word("reserved_by", { holder: device.reserved_by });
     const percent = running && typeof mine?.percent === "number" ? mine.percent : null;
     const content = [
       h("span", { class: "name" }, device.name),
       h("span", { class: `chip ${toneOf(device)}` }, word(readiness, this.hass.language, device.readiness)),
-      (said || holder) && h("span", { class: "why" }, device.readiness === "reserved" ? said || holder : [said, holder].filter(Boolean).join(" ")),
+      (said || holder) && h("span", { class: "why" }, [said, holder].filter(Boolean).join(" · ")),
       percent !== null && h("span", { class: "bar", role: "progressbar", "aria-valuenow": Math.round(percent), "aria-valuemin": 0, "aria-valuemax": 100,
         "aria-label": taskName(state.task) }, h("span", { style: `width:${percent}%` })),
     ];

@@ -89,13 +89,16 @@ function first(hass, say, labs, devices, paths) {
   const areas = grouped(devices, (one) => areaOf(hass, one));
   const names = [...areas.keys()].sort((one, other) => (one === "") - (other === "") || one.localeCompare(other));
   const drawn = devices.filter((one) => SPECIAL[one.device_kind]);
+  const tiles = (name) => grid([
+    heading(name || say(names.length > 1 ? "elsewhere" : "lab"), name ? "mdi:map-marker-outline" : "mdi:flask-outline"),
+    ...areas.get(name).map((one) => tile(one, paths.get(one))),
+  ]);
+  const elsewhere = names.length > 1 ? names.filter((name) => !name) : [];
   const sections = [
-    ...names.map((name) => grid([
-      heading(name || say(names.length > 1 ? "elsewhere" : "lab"), name ? "mdi:map-marker-outline" : "mdi:flask-outline"),
-      ...areas.get(name).map((one) => tile(one, paths.get(one))),
-    ])),
+    ...names.filter((name) => !elsewhere.includes(name)).map(tiles),
     // A section each, so that they stand beside each other where there is room.
     ...(drawn.length <= DRAWN_AT_MOST ? drawn.map((one) => grid(special(one))) : []),
+    ...elsewhere.map(tiles),
   ];
   return {
     title: say("lab"),
