@@ -12,6 +12,8 @@ from lab2mqtt import wire
 WITHIN = 10.0  # s
 BASE = "lab2mqtt"
 DEVICE = "gadget"
+# Of a device that can be kept for somebody.
+RESERVABLE = {"wave": {"effect": "move"}, "reserve": {"effect": "set"}, "release": {"effect": "set"}}
 
 
 class Speaker:
@@ -50,12 +52,7 @@ class Speaker:
         state: dict[str, Any] | None = None,
         **more: Any,  # noqa: ANN401
     ) -> None:
-        """Be a device that is ready, with a link of its own; ``more`` is more of its description.
-
-        One with tasks can be reserved, too.
-        """
-        if tasks:
-            tasks = {**tasks, "reserve": {"effect": "set"}, "release": {"effect": "set"}}
+        """Be a device that is ready, with a link of its own; ``more`` is more of its description."""
         description = {
             "protocol": 1,
             "device_id": device_id,

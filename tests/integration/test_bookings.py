@@ -11,7 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 from tests.integration.lab_bridge import RESORT, Resort
-from tests.integration.speaker import DEVICE, Speaker
+from tests.integration.speaker import DEVICE, RESERVABLE, Speaker
 from tests.integration.test_runs import act, entity_id
 from tests.integration.waiting import meanwhile
 
@@ -250,7 +250,7 @@ async def test_reservations_are_shown(hass: HomeAssistant, lab_entry: MockConfig
 async def test_for_days(hass: HomeAssistant, lab_entry: MockConfigEntry, speaker: Speaker) -> None:
     """A device reserves for a day at most: what is booked for longer is renewed in time."""
     lab = lab_entry.runtime_data
-    await speaker.device(tasks={"wave": {"effect": "move"}})
+    await speaker.device(tasks=RESERVABLE)
     await meanwhile(lambda: DEVICE in lab.devices and lab.devices[DEVICE].reachable, "the gadget is there")
     await book(hass, lab_entry, f"{DEVICE} for Anna", lasts=timedelta(days=3))
     command = await speaker.command()

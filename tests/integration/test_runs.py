@@ -13,7 +13,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from tests.integration.conftest import StartBridge
 from tests.integration.lab_bridge import RESORT, Resort
-from tests.integration.speaker import DEVICE, Speaker
+from tests.integration.speaker import DEVICE, RESERVABLE, Speaker
 from tests.integration.waiting import meanwhile
 
 from lab2mqtt import wire
@@ -294,17 +294,18 @@ class TestAllOrNone:
         del ready
         await start_bridge({"ot2": {"model": "ot2", "simulated": True}}, "cell")
         lab = lab_entry.runtime_data
-        device = await meanwhile(
+        await meanwhile(
             lambda: (found := lab.devices.get("ot2")) and found.reachable and found, "the OT-2 is there"
         )
-        seen: list[str] = []
-        lab.on_change(lambda: seen.append(device.state.get("reserved_by")))
         await act(hass, "reserve", device=RESORT, seconds=60, holder="Anna")
         with pytest.raises(HomeAssistantError, match="Anna") as caught:
             await act(hass, "begin_run", title=TITLE, devices=[RESORT, "ot2"])
         assert caught.value.translation_key == wire.RESERVED
         await free(lab_entry, "ot2")
-        assert any(each and each.startswith(TITLE) for each in seen)
+        told = await act(hass, "get_history", device="ot2", limit=2)
+        released, reserved = told["result"]["commands"]
+        assert (reserved["task"], released["task"]) == ("reserve", "release")
+        assert reserved["parameters"]["holder"].startswith(TITLE)
         assert lab.devices[RESORT].reserved_by == "Anna"
         assert runs(lab_entry) == []
 
@@ -433,7 +434,7 @@ class TestRestart:
 
 async def test_lost_without_link(hass: HomeAssistant, lab_entry: MockConfigEntry, speaker: Speaker) -> None:
     """A device that cannot be asked to renew is lost when its time is over."""
-    await speaker.device(tasks={"wave": {"effect": "move"}})
+    await speaker.device(tasks=RESERVABLE)
     lab = lab_entry.runtime_data
     await meanwhile(lambda: DEVICE in lab.devices and lab.devices[DEVICE].reachable, "the gadget is there")
     beginning = hass.async_create_task(act(hass, "begin_run", title=TITLE, devices=[DEVICE], seconds=SHORT))
