@@ -86,8 +86,8 @@ class HomeAssistant(Api):
         deadline = started + START_WITHIN
         self._say("Starting Home Assistant …")
         self._process = child.start(
-            # Without pip: all it needs is installed, and a demo starts without a network. With -P it takes the
-            # custom components of its own folder, and not those of the one in which we happen to be.
+            # Without pip: all it needs is installed, and a demo starts without a network. With -P it takes
+            # the custom components of its own folder, and not those of the one in which we happen to be.
             [
                 str(self.venv / "bin" / "python"),
                 "-P",
