@@ -17,6 +17,7 @@ from lab2mqtt.hub.process import HomeAssistant
 
 UP_WITHIN = 60.0  # s; everything that it needs is installed
 END_WITHIN = 20.0  # s
+PICO = "Raspberry Pi Pico W"
 BOARDS = ("Lab sensor", "Colour sensor", "Fan")
 
 
@@ -50,17 +51,17 @@ def _living(pids: set[int]) -> dict[int, str]:
 
 
 def _look_at_lab(tab: Browser, told: str) -> None:
-    """Open pages as the demo tells them: the first one, and that of each board."""
+    """Open pages as the demo tells them: the whole lab, the first device, and that of each board."""
     address = re.search(r"Home Assistant +(http\S+)", told)
     assert address, told
     tab.open(address[1])
-    tab.wait_for_text("Plate resort (simulated)")
-    tab.wait_for_text("Active hotel")
-    for name in BOARDS:
+    for words in ("Not stopped", "Plate resort", "Coffin jumper", "Runs and bookings"):
+        tab.wait_for_text(words)
+    for name, model in {"Plate resort": "Plate resort (simulated)", **dict.fromkeys(BOARDS, PICO)}.items():
         page = re.search(rf"(http\S+)  {name}$", told, re.MULTILINE)
         assert page, told
         tab.open(page[1])
-        tab.wait_for_text("Raspberry Pi Pico W")
+        tab.wait_for_text(model)
 
 
 @pytest.mark.timeout(150)

@@ -16,6 +16,7 @@ State = dict[str, Any]
 # Straight to loopback, whatever proxy the environment names.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _TIMEOUT = 60.0
+_IDLE = 30.0  # s; it asks every 55 s whether we are there, and hangs up on whoever does not listen
 
 
 class Refusal(HubError):
@@ -34,6 +35,7 @@ class Api:
         self.token = ""
         self._websocket: WebSocket | None = None
         self._last_id = 0
+        self._used = 0.0  # when the websocket was used last
 
     def get(self, path: str) -> Any:  # noqa: ANN401, JSON
         """GET a path: the answer's JSON."""
@@ -63,8 +65,11 @@ class Api:
 
     def ws(self, command: str, **fields: object) -> Any:  # noqa: ANN401, JSON
         """One websocket command and its result, on a connection that is kept."""
+        if time.monotonic() > self._used + _IDLE:
+            self.disconnect()
         if self._websocket is None:
             self._websocket = self._connect()
+        self._used = time.monotonic()
         self._last_id += 1
         try:
             self._websocket.send({"id": self._last_id, "type": command, **fields})
