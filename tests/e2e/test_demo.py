@@ -55,7 +55,7 @@ def _look_at_lab(tab: Browser, told: str) -> None:
     address = re.search(r"Home Assistant +(http\S+)", told)
     assert address, told
     tab.open(address[1])
-    for words in ("Not stopped", "Plate resort", "Coffin jumper", "Runs and bookings"):
+    for words in ("Not stopped", "Tap labware to see", "No hotel faces", "Runs and bookings"):
         tab.wait_for_text(words)
     for name, model in {"Plate resort": "Plate resort (simulated)", **dict.fromkeys(BOARDS, PICO)}.items():
         page = re.search(rf"(http\S+)  {name}$", told, re.MULTILINE)
