@@ -1,40 +1,36 @@
-"""Write a page for every model, or with --check tell which is not as its declaration says."""
+"""Write what of the documentation is made from the code, or with --check tell which of it is out of date."""
 
 from pathlib import Path
 import sys
 
-from lab2mqtt.core.description import describe
-from lab2mqtt.core.page import page
-from lab2mqtt.core.parameters import parameters_of
-from lab2mqtt.runtime import config
+import _asyncapi
+from _device_pages import descriptions, device_pages
+import _openapi
 
-FOLDER = Path("docs/devices")
+REFERENCE = Path("docs/reference")
 
 
-def pages() -> dict[Path, str]:
-    """The page of every model."""
-    found = {}
-    for model in config.known_models():
-        device = config.load_device(model)
-        _, settings = config.load_driver(device)
-        told = config.DeviceSettings(model=model, simulated=True)  # so that nobody need say where it is
-        made = config.make_device("example", "example", told)
-        parts = {entity.part: {"name": entity.part} for entity in made.device.entities if entity.part}
-        described = describe(made.device, made.tasks, made.instance, {"parts": parts})
-        found[FOLDER / f"{model}.md"] = page(described, parameters_of(settings))
-    return found
+def made() -> dict[Path, str]:
+    """Every file that is made."""
+    devices = {str(told["device_id"]): told for told in descriptions().values()}
+    return {
+        **device_pages(),
+        REFERENCE / "asyncapi.yaml": _asyncapi.document(),
+        REFERENCE / "openapi.json": _openapi.document(devices),
+    }
 
 
 def main() -> int:
     """Write or check; gives the exit code."""
-    wrong = [file for file, text in pages().items() if not file.exists() or file.read_text() != text]
+    files = made()
+    wrong = [file for file, text in files.items() if not file.exists() or file.read_text() != text]
     if "--check" in sys.argv:
         for file in wrong:
-            print(f"{file} is not as its declaration says; run script/docs")
+            print(f"{file} is not as the code says; run script/docs")
         return 1 if wrong else 0
-    FOLDER.mkdir(parents=True, exist_ok=True)
     for file in wrong:
-        file.write_text(pages()[file])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(files[file])
         print(f"wrote {file}")
     return 0
 

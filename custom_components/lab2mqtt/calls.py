@@ -95,17 +95,7 @@ class Calls:
         """
         request_id = request_id or uuid.uuid4().hex
         self._check(device, task)
-        now = time.time()
-        command = wire.command(
-            task,
-            parameters,
-            request_id=request_id,
-            timestamp=int(now),
-            timeout=timeout,
-            expires_at=int(now) + _EXPIRES_IN,
-            issued_by=issued_by[: wire.MAX_NAME],
-            reservation=reservation,
-        )
+        command = _command(task, parameters, request_id, issued_by, timeout, reservation)
         try:
             payload = wire.encode(command)
         except wire.WireError as error:
@@ -208,13 +198,28 @@ class Calls:
         """End the task of who waits no more; but when Home Assistant ends, the device goes on to its end."""
         if self._lab.hass.state is not CoreState.running or call.result.done():
             return
-        command = wire.command(
-            "cancel",
-            {"request_id": request_id},
-            request_id=uuid.uuid4().hex,
-            timestamp=int(time.time()),
-            expires_at=int(time.time()) + _EXPIRES_IN,
-            issued_by=issued_by[: wire.MAX_NAME],
-        )
+        command = _command("cancel", {"request_id": request_id}, uuid.uuid4().hex, issued_by)
         with suppress(HomeAssistantError):
             await self._publish(call.topic, wire.encode(command))
+
+
+def _command(
+    task: str,
+    parameters: dict[str, Any] | None,
+    request_id: str,
+    issued_by: str,
+    timeout: float | None = None,
+    reservation: str | None = None,
+) -> dict[str, Any]:
+    """A command that is worthless after a while."""
+    now = int(time.time())
+    return wire.command(
+        task,
+        parameters,
+        request_id=request_id,
+        timestamp=now,
+        expires_at=now + _EXPIRES_IN,
+        timeout=timeout,
+        issued_by=issued_by[: wire.MAX_NAME],
+        reservation=reservation,
+    )

@@ -10,7 +10,7 @@ import voluptuous as vol
 
 from . import wire
 from .const import CONF_BASE, CONF_TASK_ACTIONS, DOMAIN
-from .lab import LabConfigEntry
+from .lab import LabConfigEntry, octets
 
 
 class LabConfigFlow(ConfigFlow, domain=DOMAIN):
@@ -38,7 +38,7 @@ class LabConfigFlow(ConfigFlow, domain=DOMAIN):
     @override
     async def async_step_mqtt(self, discovery_info: MqttServiceInfo) -> ConfigFlowResult:
         try:
-            status = wire.read_bridge_status(_bytes(discovery_info.payload))
+            status = wire.read_bridge_status(octets(discovery_info.payload))
         except wire.WireError:
             return self.async_abort(reason="no_bridge")
         base, _, place = discovery_info.topic.rpartition("/bridge/")
@@ -107,10 +107,6 @@ class LabOptionsFlow(OptionsFlow):
             step_id="init",
             data_schema=self.add_suggested_values_to_schema(fields, self.config_entry.options),
         )
-
-
-def _bytes(payload: str | bytes | bytearray) -> bytes:
-    return payload.encode() if isinstance(payload, str) else bytes(payload)
 
 
 def _title(base: str) -> str:

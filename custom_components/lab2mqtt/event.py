@@ -6,7 +6,7 @@ from homeassistant.components.event import EventEntity
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .device import Device
+from .device import Device, Stop
 from .entity import LabEntity
 from .lab import LabConfigEntry
 from .runs_event import RunsEvent
@@ -47,17 +47,11 @@ class Stops(LabEntity, EventEntity):
 
     @override
     async def async_added_to_hass(self) -> None:
-        # Not a stop that was engaged before: it is the stop sensor that tells what is.
-        self._last = self.lab.stop
         await super().async_added_to_hass()
-        self.async_on_remove(self.lab.on_change(self._look))
+        self.async_on_remove(self.lab.on_stop(self._happened))
 
     @callback
-    def _look(self) -> None:
-        stop, before = self.lab.stop, self._last
-        if stop == before:
-            return
-        self._last = stop
+    def _happened(self, stop: Stop | None, before: Stop | None) -> None:
         if stop:
             about = {"stop_id": stop.stop_id, "by": stop.by, "reason": stop.reason}
             self._trigger_event("engaged", about)

@@ -25,6 +25,7 @@ from .words import Words
 
 type LabConfigEntry = ConfigEntry[Lab]
 type EventListener = Callable[[Device, dict[str, Any]], None]
+type StopListener = Callable[[Stop | None, Stop | None], None]
 
 _KINDS = ("description", "status", "state", "progress", "result", "event")
 _CHANGES_EVERY = 0.1  # s; a carousel that turns says its angle more often
@@ -72,6 +73,7 @@ class Lab:
         self._on_change: list[Callable[[], None]] = []
         self._on_devices: list[Callable[[], None]] = []
         self._on_event: list[EventListener] = []
+        self._on_stop: list[StopListener] = []
         self._events: dict[str, tuple[bytes, float]] = {}  # the last of each device, and when
         self._waiting: CALLBACK_TYPE | None = None
         self._unsubscribe: list[CALLBACK_TYPE] = []
@@ -130,6 +132,11 @@ class Lab:
     def on_event(self, listener: EventListener) -> CALLBACK_TYPE:
         """Tell each event of a device, with its message. Returns what ends that."""
         return _add(self._on_event, listener)
+
+    @callback
+    def on_stop(self, listener: StopListener) -> CALLBACK_TYPE:
+        """Tell each stop and each release at once: the lab's stop now, and before. Returns what ends that."""
+        return _add(self._on_stop, listener)
 
     @callback
     def changed(self) -> None:
@@ -207,7 +214,7 @@ class Lab:
                 self._returned.set()
             return
         with suppress(wire.WireError):  # whoever said that has said nothing
-            data = payload.encode() if isinstance(payload, str) else bytes(payload)
+            data = octets(payload)
             if what == "device":
                 self._hear_device(name, kind, data, retained=bool(message.retain))
             elif what == "bridge":
@@ -310,14 +317,15 @@ class Lab:
     def _hear_stop(self, payload: bytes) -> None:
         before = self.stop
         self._latch = wire.latch(self._latch, wire.read_stop(payload))
-        if self._latch is None:
-            self.stop = None
-            self._at_stop.clear()
-            return
         told: Any = self._latch
-        self.stop = Stop(told["stop_id"], told["by"], told["reason"], told["timestamp"])
-        if before is None:
+        self.stop = told and Stop(told["stop_id"], told["by"], told["reason"], told["timestamp"])
+        if self.stop is None:
+            self._at_stop.clear()
+        elif before is None:
             self._at_stop = {device.device_id for device in self.devices.values() if device.reachable}
+        if self.stop != before:
+            for listener in list(self._on_stop):
+                listener(self.stop, before)
 
     def _is_online(self, bridge_id: str | None) -> bool:
         return bridge_id is None or (bridge_id in self.bridges and self.bridges[bridge_id].online)
@@ -331,6 +339,11 @@ class Lab:
         self._waiting = None
         for listener in list(self._on_change):
             listener()
+
+
+def octets(payload: str | bytes | bytearray) -> bytes:
+    """A payload as it came; Home Assistant hands it over as one of these."""
+    return payload.encode() if isinstance(payload, str) else bytes(payload)
 
 
 def _object(payload: bytes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 import voluptuous as vol
 
-from .device import HOUSE_TASKS, Device
+from .device import HOUSE_TASKS, Device, Stop
 from .lab import Lab
 from .loaded import follow_labs
 
@@ -96,22 +96,18 @@ def _ready(hass: HomeAssistant, lab: Lab, options: dict[str, Any], fire: Fire) -
 
 
 def _stop(lab: Lab, moment: str, options: dict[str, Any], fire: Fire) -> CALLBACK_TYPE:
-    before = lab.stop
-
     @callback
-    def changed() -> None:
-        nonlocal before
-        was, before = before, lab.stop
-        if bool(was) == bool(lab.stop) or options.get("lab") not in (None, lab.entry.entry_id):
+    def happened(stop: Stop | None, before: Stop | None) -> None:
+        # Another stop in the place of one that is engaged is none for those who wait for the first.
+        if bool(stop) == bool(before) or bool(stop) != (moment == "stop_engaged"):
             return
-        if bool(lab.stop) != (moment == "stop_engaged"):
-            return
-        if stop := lab.stop or was:
-            said = {"stop_id": stop.stop_id, "by": stop.by, "reason": stop.reason}
-            word = "engaged" if lab.stop else "released"
+        meant = stop or before
+        if meant and options.get("lab") in (None, lab.entry.entry_id):
+            said = {"stop_id": meant.stop_id, "by": meant.by, "reason": meant.reason}
+            word = "engaged" if stop else "released"
             fire({"lab": lab.title} | said, f"the stop of {lab.title} was {word}")
 
-    return lab.on_change(changed)
+    return lab.on_stop(happened)
 
 
 def _variables(hass: HomeAssistant, lab: Lab, device: Device) -> dict[str, Any]:

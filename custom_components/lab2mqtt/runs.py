@@ -12,7 +12,7 @@ from homeassistant.helpers import issue_registry as ir
 
 from . import wire
 from .const import DOMAIN
-from .device import Device
+from .device import Device, Stop
 from .errors import InvalidCall
 from .kept import forget, store
 from .run import FAILED, INTERRUPTED, RUNNING, SCRIPT, STOPPED, SUCCEEDED, TASK, WAITING, Run
@@ -55,7 +55,7 @@ class Runs:
                 self._finish(run, INTERRUPTED, self._lab.words.sentence("run_was_interrupted"))
             elif run.status == INTERRUPTED and run.is_open:
                 self._warn(run)
-        self._remove = [self._lab.on_change(self._look), self._lab.on_event(self._event)]
+        self._remove = [self._lab.on_stop(self._stop), self._lab.on_event(self._event)]
 
     async def close(self) -> None:
         """Keep all of it; what runs will have been interrupted."""
@@ -154,7 +154,7 @@ class Runs:
         self._runs.append(run)
         self._keepers[run.run_id] = keeper
         keeper.start(lambda text: self._lost(run, text), lambda text: self._over(run, text))
-        await self._changed_much("run_started", run)
+        await self._begun(run)
         return run
 
     @callback
@@ -206,7 +206,7 @@ class Runs:
     async def start(self, run: Run) -> None:
         """A task of the queue begins."""
         run.status, run.began = RUNNING, time.time()
-        await self._changed_much("run_started", run)
+        await self._begun(run)
 
     async def done(self, run: Run, status: str, error: str = "") -> None:
         """A task of the queue has ended."""
@@ -292,8 +292,7 @@ class Runs:
     def _how(self, run: Run, error: str) -> str:
         if not error:
             return SUCCEEDED
-        # A script may end by a stop before that was told around.
-        return STOPPED if self._lab.stop or run.run_id in self._stopped else FAILED
+        return STOPPED if run.run_id in self._stopped else FAILED
 
     @callback
     def _lost(self, run: Run, text: str) -> None:
@@ -312,8 +311,8 @@ class Runs:
             self._lab.entry.async_create_task(self._lab.hass, keeper.release())
 
     @callback
-    def _look(self) -> None:
-        if self._lab.stop:
+    def _stop(self, stop: Stop | None, _: Stop | None) -> None:
+        if stop:
             self._stopped |= {run.run_id for run in self._runs if run.status == RUNNING}
 
     @callback
@@ -357,9 +356,11 @@ class Runs:
         for listener in list(self._listeners):
             listener(event_type, run)
 
-    async def _changed_much(self, event_type: str, run: Run) -> None:
+    async def _begun(self, run: Run) -> None:
         """Keep it before anything is done in it, so that it cannot be forgotten."""
-        self._tell(event_type, run)
+        if self._lab.stop:
+            self._stopped.add(run.run_id)
+        self._tell("run_started", run)
         self._lab.changed()
         await self._store.async_save(self._stored())
 

@@ -12,7 +12,7 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from . import wire
 from .const import EVENT_TASK
 from .device import Device
-from .lab import Lab
+from .lab import Lab, octets
 
 SUCCEEDED: Final = "task_succeeded"
 FAILED: Final = "task_failed"
@@ -55,9 +55,8 @@ class TaskEvents:
 
     @callback
     def _command(self, message: ReceiveMessage) -> None:
-        payload = message.payload
         with suppress(wire.WireError):  # the device refuses it, and says so
-            command = wire.read_command(payload.encode() if isinstance(payload, str) else bytes(payload))
+            command = wire.read_command(octets(message.payload))
             request_id, issued_by = command.get("request_id"), command.get("issued_by")
             if request_id and issued_by:
                 self._issued_by[request_id] = issued_by

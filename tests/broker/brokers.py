@@ -1,11 +1,18 @@
 """The two brokers, with one face: started, stopped, killed, and brought back empty on the same port."""
 
+from collections.abc import Iterator
+import contextlib
+import os
 from pathlib import Path
 import time
 from typing import Protocol
 
+import pytest
 from tests.broker.program import Program
 
+from lab2mqtt.hub import mosquitto
+from lab2mqtt.hub.errors import HubError
+from lab2mqtt.hub.mosquitto import Mosquitto
 from lab2mqtt.hub.ports import free_port, listens
 
 START_WITHIN = 10.0  # s
@@ -58,3 +65,14 @@ class Amqtt:
     def kill(self) -> None:
         """End it as a power cut does."""
         self.program.kill()
+
+
+@contextlib.contextmanager
+def running_mosquitto() -> Iterator[Mosquitto]:
+    """A private mosquitto; where there is none and none can be had, CI fails and a laptop skips."""
+    try:
+        program = mosquitto.find_or_unpack(print)
+    except HubError as error:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
+    with Mosquitto(program) as found:
+        yield found

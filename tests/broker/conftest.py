@@ -2,17 +2,12 @@
 
 from collections.abc import Callable, Iterator
 import contextlib
-import os
 from pathlib import Path
 
 import pytest
 from tests.broker.bench import Bench
-from tests.broker.brokers import Amqtt, Broker
+from tests.broker.brokers import Amqtt, Broker, running_mosquitto
 from tests.broker.wet_bench import WetBench
-
-from lab2mqtt.hub import mosquitto
-from lab2mqtt.hub.errors import HubError
-from lab2mqtt.hub.mosquitto import Mosquitto
 
 
 @pytest.fixture(scope="session", params=["mosquitto", "amqtt"])
@@ -25,11 +20,7 @@ def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield found
         found.stop()
         return
-    try:
-        program = mosquitto.find_or_unpack(print)
-    except HubError as error:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
-    with Mosquitto(program) as found:
+    with running_mosquitto() as found:
         yield found
 
 

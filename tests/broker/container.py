@@ -53,22 +53,27 @@ def image_environment() -> dict[str, str]:
 
 
 class Container:
-    """The worker host as its container runs it: without our environment, and as a user without a name.
+    """A service as its container runs it: without our environment, and as a user without a name.
 
     Args:
-        folder: Where what would be mounted lies.
+        folder: Where what would be mounted lies; ``lab`` in it is the folder of the configurations.
         port: The broker's.
         password: The file of the secret.
         props: The folder of the props.
+        service: Which one.
     """
 
-    def __init__(self, folder: Path, port: int, password: Path, props: Path) -> None:
-        self._places = {"/state": str(folder / "state"), "/props": str(props)}
-        self.log = folder / "worker_host.log"
+    def __init__(
+        self, folder: Path, port: int, password: Path, props: Path, service: str = "worker_host"
+    ) -> None:
+        self._places = {"/state": str(folder / "state"), "/props": str(props), "/lab": str(folder / "lab")}
+        self.log = folder / f"{service}.log"
         (folder / "state").mkdir(exist_ok=True)
-        told = {**image_environment(), **compose()["services"]["worker_host"]["environment"]}
+        self._service: dict[str, Any] = compose()["services"][service]
+        told = {**image_environment(), **self._service.get("environment", {})}
         told = {name: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", value) for name, value in told.items()}
-        assert (told["MQTT_HOST"], told["MQTT_PORT"]) == ("broker", "1883")
+        assert told["MQTT_HOST"] == "broker"
+        assert told.get("MQTT_PORT", "1883") == "1883"
         told |= {"MQTT_HOST": "127.0.0.1", "MQTT_PORT": str(port), "MQTT_WORKER_PW_FILE": str(password)}
         told["PATH"] = f"{PROGRAMS}:{os.defpath}"
         self._environment = {name: self._here(value) for name, value in told.items()}
@@ -82,7 +87,10 @@ class Container:
         return word
 
     def _command(self, name: str) -> list[str]:
-        words = [self._here(word) for word in command(name)]
+        of_service = self._service.get("command")
+        if name == "HEALTHCHECK" and "healthcheck" in self._service:
+            of_service = self._service["healthcheck"]["test"][1:]
+        words = [self._here(word) for word in of_service or command(name)]
         words[0] = str(PROGRAMS / words[0])
         can = ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}"]
         if subprocess.run([*can, "true"], check=False, capture_output=True).returncode == 0:
@@ -143,7 +151,7 @@ def build(folder: Path) -> None:
                     is_folder=target[-1] == "/",
                 )
             case "RUN":
-                line = re.sub(r"(?<!\S)/(?:opt|source)", rf"{folder}\g<0>", rest)
+                line = re.sub(r"(?<![^\s\"])/(?:opt|source)", rf"{folder}\g<0>", rest)
                 print(line, flush=True)  # noqa: T201 - for who runs script/container
                 subprocess.run(["sh", "-euc", line], env={**os.environ, **arguments}, check=True)  # noqa: S607
 

@@ -169,10 +169,10 @@ class PlayedBoard:
         del client, userdata
         now = int(time.time())
         if message.topic in self._stop_topics:
-            engaged = bool(message.payload) and wire.read_stop(message.payload)["engaged"]
-            if engaged and not self.stopped:
+            stop = wire.read_stop(message.payload) if message.payload else {"engaged": False}
+            if stop["engaged"] and not self.stopped:
                 self.stopped = True
-                told = {"stop_id": "s", "received_at": now, "stopped_at": now, "confirmed": True}
+                told = {"stop_id": stop["stop_id"], "received_at": now, "stopped_at": now, "confirmed": True}
                 self._say("event", wire.encode(wire.event("emergency_stopped", now, **told)))
                 self.say_state()
             return

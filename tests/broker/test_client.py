@@ -191,7 +191,7 @@ async def test_a_link_that_does_not_settle_is_made_anew(
 ) -> None:
     """As on amqtt, which may take a part of a subscription only; a slow broker has more time then."""
     monkeypatch.setattr(client_lab, "SETTLED_WITHIN", 0.0)
-    async with Lab(_url(bench), base=bench.base) as lab:
+    async with Lab(_url(bench), base=bench.base, connect_within=15.0) as lab:
         assert lab._connection.reconnects == 1
         assert await lab[DEVICE].get_position()
 

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 import contextlib
+from functools import partial
 import os
 from pathlib import Path
 import re
+import subprocess
 import tomllib
 
 import pytest
 from tests.broker.certificates import Authority
 from tests.broker.container import ROOT, Container, build_context, compose, image_environment, instructions
 from tests.broker.guarded_lab import Guarded
-from tests.broker.observer import Observer
+from tests.broker.observer import Observer, until
 from tests.broker.program import run
 
 from lab2mqtt.cli import _parser
@@ -22,9 +24,13 @@ from lab2mqtt.props.settings import settings_of
 
 PAGE = ROOT / "docs" / "docker.md"
 TLS = "docker/compose.tls.yaml"
-MADE_BY_ACL = {"docker/broker", "docker/broker/users/worker"}
+LAB = ROOT / "docker" / "lab"
+USERS = ("worker", "bench", "gateway")
+MADE_BY_ACL = {"docker/broker", *(f"docker/broker/users/{name}" for name in USERS)}
 MADE_BY_OPENSSL = {"docker/broker/ca.crt"}
-ACL = ("acl", "--worker-host", "worker", "--hub", "homeassistant", "--operator", "ada")
+WORKER = ("--worker-host", "worker", "--props", "/props")
+ACL = ("acl", "/docker/lab/bridge.yaml", *WORKER, "--hub", "homeassistant", "--operator", "ada")
+ACL += ("--operator", "gateway", "--out", "/docker/broker")
 STARTS_WITHIN = 15.0  # s
 
 
@@ -41,10 +47,15 @@ def program() -> Path:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """docker/broker, as the documented line makes it, and its certificates."""
     out = tmp_path_factory.mktemp("docker") / "broker"
-    assert (
-        f"lab2mqtt {' '.join(ACL)}".replace("worker --hub", "worker --props /props --hub") in PAGE.read_text()
+    assert f"lab2mqtt {' '.join(ACL)}" in PAGE.read_text().replace("\\\n", "").replace("    ", " ").replace(
+        "  ", " "
     )
-    done = run(*ACL, "--props", str(ROOT / "props"), "--out", str(out))
+    here = {
+        "/docker/broker": str(out),
+        "/docker/lab/bridge.yaml": str(LAB / "bridge.yaml"),
+        "/props": str(ROOT / "props"),
+    }
+    done = run(*(here.get(word, word) for word in ACL))
     assert done.code == 0, done.err
     (out / "data").mkdir()
     authority = Authority(out)
@@ -90,7 +101,7 @@ def test_every_file_that_is_mounted_is_there_or_made_as_documented(made: Path) -
             for volume in service.get("volumes", ()):
                 if isinstance(volume, dict):
                     assert volume["bind"] == {"create_host_path": False}
-                    named.add(re.sub(r"\$\{LAB_PROPS:-(.*)\}", r"\1", volume["source"]))
+                    named.add(re.sub(r"\$\{LAB_\w+:-(.*)\}", r"\1", volume["source"]))
                 else:
                     assert volume.partition(":")[0] in compose(file)["volumes"]
         named |= {secret["file"] for secret in compose(file)["secrets"].values()}
@@ -105,12 +116,17 @@ def test_every_file_that_is_mounted_is_there_or_made_as_documented(made: Path) -
 def test_ports_are_on_loopback_unless_told() -> None:
     """Docker opens what it publishes past the machine's own firewall."""
     ports = [port for told in services("compose.yaml", TLS).values() for port in told.get("ports", ())]  # type: ignore[attr-defined]
-    assert len(ports) == 3
+    assert len(ports) == 4
     assert [port for port in ports if not re.fullmatch(r"\$\{LAB_BIND:-127\.0\.0\.1\}:(\d+):\1", port)] == []
 
 
 def test_the_worker_host_can_write_its_state_alone_and_is_not_root() -> None:
     """Workers are programs of many hands."""
+    for name in ("bridge", "gateway"):
+        one = compose()["services"][name]
+        assert (one["read_only"], one["cap_drop"], one["profiles"]) == (True, ["ALL"], [name])
+        assert one["volumes"][0]["read_only"] is True
+        assert one["volumes"][1:] == (["bridge-state:/state"] if name == "bridge" else [])
     host = compose()["services"]["worker_host"]
     assert host["user"] == "${LAB_UID:-1000}:${LAB_GID:-1000}"
     assert [rest for word, rest in instructions() if word == "USER"] == ["1000:1000"]
@@ -200,6 +216,75 @@ def test_the_worker_host_runs_as_in_its_container(program: Path, made: Path, tmp
     log = host.log.read_text()
     assert "ERROR" not in log
     assert "Traceback" not in log
+
+
+def lab_folder(tmp_path: Path, made: Path, port: int, tokens: str = "") -> int:
+    """docker/lab with this machine's places in it; gives the gateway's port."""
+    (tmp_path / "lab").mkdir()
+    own = free_port()
+    for file, secret, user in (
+        ("bridge.yaml", "bridge_password", "bench"),
+        ("gateway.yaml", "gateway_password", "gateway"),
+    ):
+        assert compose()["secrets"][secret] == {"file": f"./docker/broker/users/{user}"}
+        text = (LAB / file).read_text()
+        for there, here in (
+            ("host: broker\n", f"host: {LOOPBACK}\n  port: {port}\n"),
+            (f"/run/secrets/{secret}", str(made / "users" / user)),
+            ("host: 0.0.0.0", f"host: {LOOPBACK}"),
+            ("port: 8080", f"port: {own}"),
+            ("tokens: {}", f"tokens: {tokens or '{}'}"),
+        ):
+            text = text.replace(there, here)
+        (tmp_path / "lab" / file).write_text(text)
+    return own
+
+
+def test_a_bridge_runs_as_in_its_container(program: Path, made: Path, tmp_path: Path) -> None:
+    """By the command of compose.yaml, with its health, and its state where it can write."""
+    port = free_port()
+    lab_folder(tmp_path, made, port)
+    with (
+        broker(program, made, "mosquitto.conf", port),
+        Container(tmp_path, port, made, ROOT / "props", "bridge") as bridge,
+        Observer(
+            port,
+            "lab2mqtt/#",
+            login=("ada", (made / "users" / "ada").read_text().strip()),
+            marker="lab2mqtt/bridge/the-end/marker",
+        ) as seen,
+    ):
+        assert bridge.health() == 1
+        bridge.start()
+        ready = "lab2mqtt/plate-resort/state"
+        seen.wait(ready, lambda told: told["readiness"] == "ready", within=STARTS_WITHIN)
+        assert bridge.health() == 0
+        assert bridge.stop() == 0
+        assert bridge.health() == 1
+    assert (tmp_path / "state" / "lab2mqtt" / "bench").is_dir()
+
+
+def test_a_gateway_runs_as_in_its_container(program: Path, made: Path, tmp_path: Path) -> None:
+    """Once there is a token; its health is asked by the line of compose.yaml."""
+    assert run("http", str(LAB / "gateway.yaml")).code == 2
+    port = free_port()
+    token = f"{{ada: {{sha256: {'0a' * 32}, devices: {{'*': read}}}}}}"
+    own = lab_folder(tmp_path, made, port, token)
+    with (
+        broker(program, made, "mosquitto.conf", port),
+        Container(tmp_path, port, made, ROOT / "props", "gateway") as gateway,
+    ):
+        words = gateway._command("HEALTHCHECK")
+        assert "http://127.0.0.1:8080/health" in words[-1]
+        words[-1] = words[-1].replace("8080", str(own))
+        ask = partial(subprocess.run, words, env=gateway._environment, check=False, capture_output=True)
+        assert ask().returncode == 1
+        gateway.start()
+        until(
+            lambda: ask().returncode == 0, "it is healthy", within=STARTS_WITHIN, more=gateway.log.read_text
+        )
+        assert gateway.stop() == 0
+        assert ask().returncode == 1
 
 
 def test_the_broker_keeps_a_stop_over_its_restart(program: Path, made: Path) -> None:

@@ -135,7 +135,7 @@ def test_an_error(bench: PropsBench, task: str, parameters: dict[str, object], c
 def test_two_moves_and_a_stop_beside(bench: PropsBench) -> None:
     """Moves come one after the other, by either way; what stops or reads waits for none of them."""
     since = bench.seen.mark()
-    first = bench.send("mover", "move", {"name": "1", "seconds": 1.0})
+    first = bench.send("mover", "move", {"name": "1", "seconds": 2.0})
     bench.until_text("mover/telemetry/moving", "1", since)
     bench.cmd("mover", "move 2 0.1")
     began = time.monotonic()
@@ -143,7 +143,7 @@ def test_two_moves_and_a_stop_beside(bench: PropsBench) -> None:
     assert bench.call("mover", "stop")["status"] == "success"
     bench.cmd("mover", "stop")
     until(lambda: len(bench.texts("mover/telemetry/stopped", since)) == 2, "both stopped")
-    assert time.monotonic() - began < 0.8
+    assert time.monotonic() - began < 1.8  # nobody has waited for the move
     assert bench.texts("mover/telemetry/moved", since) == []
     assert bench.result("mover", first)["status"] == "success"
     bench.until_text("mover/telemetry/moved", "2", since)

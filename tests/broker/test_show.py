@@ -66,8 +66,9 @@ def test_a_show_reaches_props_and_firmware(bench: PropsBench) -> None:
     )
     asked = {"seconds": 2}
     assert json.loads(fog.payload) == {"action": "fog", "args": asked, "params": asked}
-    assert creaked.at - opened.at == pytest.approx(0.7, abs=0.2)
-    assert fog.at - creaked.at == pytest.approx(0.2, abs=0.15)
+    # How exactly, tests/unit/props/test_show_timing.py measures; a busy machine tells it late.
+    assert 0.5 < creaked.at - opened.at < 2
+    assert 0.05 < fog.at - creaked.at < 1.5
     bench.cmd("show", "jump 4")
     bench.until_text("coffin/telemetry/open", "4", since)
     bench.until_text("show/state", "idle", since)

@@ -99,9 +99,10 @@ def _start_long_move(bench: Bench, servo: Servo) -> str:
 
 
 def _is_answered(bench: Bench, sent: list[str]) -> bool:
-    """Ask once more; whether any such question has been answered."""
+    """Ask once more; whether any such question has been answered out of the instrument."""
     sent.append(bench.send("get_position"))
-    return any(one.json["request_id"] in sent for one in bench.seen.heard(bench.topic("result")))
+    results = [one.json for one in bench.seen.heard(bench.topic("result"))]
+    return any(one["request_id"] in sent and one["status"] == "success" for one in results)
 
 
 # One bridge of a name.
@@ -128,7 +129,8 @@ def test_two_that_start_in_one_moment(bench: Bench, twin: Callable[..., Twin], o
     assert not any(one.servo.goals() for one in pair)
     sent: list[str] = []  # none is answered while the one that goes on looks whether it is alone
     until(lambda: _is_answered(bench, sent), "it takes commands", every=0.2)
-    assert bench.call("move_to_angle", {"angle": 90})["status"] == "success"
+    moved = bench.call("move_to_angle", {"angle": 90})
+    assert moved["status"] == "success", moved
     assert (won.servo.goals() > 0, lost.servo.goals()) == (True, 0)
     assert won.program.pid
 
@@ -342,7 +344,8 @@ def test_two_speakers_on_an_empty_broker(bench: Bench, twin: Callable[..., Twin]
     bench.until_ready(since)
     until(lambda: not lost.has_opened(), "the silent one lets go of its servo")
     assert _speaker(bench) == won.name
-    assert bench.call("move_to_angle", {"angle": 90})["status"] == "success"
+    moved = bench.call("move_to_angle", {"angle": 90})
+    assert moved["status"] == "success", moved
     assert (won.servo.goals() > 0, lost.servo.goals()) == (True, 0)
     assert bench.seen.last(won.health)["silent"] == {}
 

@@ -150,7 +150,10 @@ def test_a_hotel_is_turned_to_the_opening(lab: CardsLab, seen: Observer, person:
     form = person.page.locator("lab2mqtt-task-card")
     form.get_by_label("Plate").fill("MTP-0007")
     form.get_by_role("button", name="Run", exact=True).click()
-    seen.wait(f"lab2mqtt/{RESORT}/state", lambda now: now["hotels"]["B"]["plates"] == {"3": "MTP-0007"})
+    seen.wait(
+        f"lab2mqtt/{RESORT}/state",
+        lambda now: now["hotels"] is not None and now["hotels"]["B"]["plates"] == {"3": "MTP-0007"},
+    )
     person.page.locator("dialog.task").get_by_role("button", name="Close", exact=True).click()
     expect(card.get_by_role("button", name=re.compile("^Hotel B, 1 plate,"))).to_be_visible(timeout=WITHIN)
     card.get_by_role("button", name="Turn hotel B to the opening").wait_for(state="detached", timeout=WITHIN)

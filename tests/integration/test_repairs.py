@@ -6,6 +6,7 @@ import logging
 import time
 from typing import Any
 
+from custom_components.lab2mqtt.lab import Lab
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
@@ -34,6 +35,11 @@ async def _later(hass: HomeAssistant, seconds: float) -> None:
     for moment in (1, seconds, seconds):
         async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=moment))
         await hass.async_block_till_done()
+
+
+async def _known(hass: HomeAssistant, lab: Lab) -> None:
+    """Wait until all is heard that the device has said; the state is the last of it."""
+    await until(hass, lambda: DEVICE in lab.devices and lab.devices[DEVICE].state, "the device is known")
 
 
 async def _health(speaker: Speaker, bridge: str, **more: Any) -> None:  # noqa: ANN401
@@ -82,7 +88,7 @@ async def test_protocol(
 ) -> None:
     """A device of another protocol says which side is to be updated; removing the entry takes that away."""
     await speaker.device(protocol=protocol)
-    await until(hass, lambda: DEVICE in lab_entry.runtime_data.devices, "the device is known")
+    await _known(hass, lab_entry.runtime_data)
     await _later(hass, 60)
     assert list(_issues(hass)) == [key]
     assert await hass.config_entries.async_remove(lab_entry.entry_id)
@@ -104,7 +110,7 @@ async def test_description_unreadable(
     """What cannot be read is told, with the reason; what it said before stays."""
     lab = lab_entry.runtime_data
     await speaker.device(tasks=WAVE)
-    await until(hass, lambda: DEVICE in lab.devices, "the device is known")
+    await _known(hass, lab)
     await speaker.describe(description)
     await until(hass, lambda: lab.unreadable, "it is seen")
     assert lab.devices[DEVICE].tasks == WAVE
@@ -154,7 +160,7 @@ async def test_clock(
     await until(hass, lambda: DEVICE in before and (before[DEVICE].clock or 0) < -1000, "it is heard")
     assert await hass.config_entries.async_reload(lab_entry.entry_id)
     lab = lab_entry.runtime_data
-    await until(hass, lambda: DEVICE in lab.devices, "the device is known")
+    await _known(hass, lab)
     await _later(hass, 600)
     assert _issues(hass) == {}
     await speaker.state({"updated_at": int(time.time()) + off})

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+from tests.asyncapi import fault
 from tests.broker.brokers import Broker
 from tests.broker.observer import Observer
 from tests.micropython.conftest import MakeBoard
@@ -42,6 +43,8 @@ def up(broker: Broker, make_board: MakeBoard) -> Iterator[Up]:
     yield up
     for each in seen:
         each.close()
+    told = [one for each in seen for one in each.heard() if not one.topic.startswith("observer/")]
+    assert not {why for one in told if (why := fault(one.topic, one.payload))}
 
 
 def _state(board: Board, seen: Observer, since: int = 0, **wanted: object) -> dict[str, Any]:

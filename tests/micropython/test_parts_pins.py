@@ -14,6 +14,7 @@ from lab2mqtt.boards import firmware
 Journal = list[dict[str, Any]]
 Run = Callable[..., tuple[list[Any], Journal]]
 
+LATE = 500  # ms that a busy machine may hold up a board, or its world
 PINS = {"fan": 16, "tacho": 18, "motion": 4, "solenoid": 25, "player_tx": 17, "player_rx": 5}
 BEGIN = """
 import asyncio, json, os, time
@@ -292,7 +293,7 @@ asyncio.run(main())
         assert refusal.endswith("it takes more than 0 to 600 s, 0 to 3600 s")
     off, on, timed, again, stopped = _of(journal, "pin_2")
     assert [line["value"] for line in (off, on, timed, again, stopped)] == [0, 1, 0, 1, 0]
-    assert 195 <= _ms(on, timed) < 300
+    assert 195 <= _ms(on, timed) < 200 + LATE
     assert _ms(timed, again) >= 400
     assert 15 <= _ms(again, stopped) < 200
 
@@ -540,16 +541,16 @@ asyncio.run(main())
     assert told[:2] == ["lockout", "it is not armed: it is lockout"]
     assert told[2] == {"jumper": "action", "forbidden_by": None, "triggers": 1, "solenoid": True}
     assert told[3] == "it is not armed: it is action"
-    assert 300 <= told[4] < 800
+    assert 300 <= told[4] < 800 + LATE
     last, happened = told[5]
     assert last == {"jumper": "armed", "forbidden_by": None, "triggers": 1, "solenoid": False}
     assert happened == [["action_began", "motion"], ["action_ended", "its time"]]
     off, on, released = _of(journal, "pin_25")
     assert [line["value"] for line in (off, on, released)] == [0, 1, 0]
-    assert 145 <= _ms(on, released) < 300
+    assert 145 <= _ms(on, released) < 150 + LATE
     began, ended = _of(journal, "player")
     assert (began["track"], ended["track"]) == (1, None)
-    assert 495 <= _ms(began, ended) < 900
+    assert 495 <= _ms(began, ended) < 500 + LATE
 
 
 def test_the_jumper_is_blocked_stopped_and_forbidden(run: Run) -> None:
@@ -616,12 +617,12 @@ from machine import WDT, reset_cause, PWRON_RESET
 
 async def main():
     tell(reset_cause() == PWRON_RESET)
-    dog = WDT(timeout=300)
+    dog = WDT(timeout=1000)
     for _ in range(5):
-        await asyncio.sleep_ms(100)
+        await asyncio.sleep_ms(300)
         dog.feed()
     tell("fed")
-    await asyncio.sleep_ms(2000)
+    await asyncio.sleep_ms(4000)
     tell("alive")
 
 asyncio.run(main())

@@ -15,6 +15,7 @@ from tests.micropython.conftest import MakeBoard
 from tests.micropython.prop_rig import COFFIN, FOGGER, HEAP, SHAKER, Prop
 
 SOLENOID, HEATER, PUMP, MOTOR = 25, 26, 27, 25  # pins
+LATE = 0.6  # s that a busy machine may hold up a board or what it says
 QUICK = {
     COFFIN: {
         "motion": {"warm_up": 0.3, "hold": 0.2},
@@ -77,7 +78,7 @@ def test_it_tells_how_it_is_every_five_seconds(up: Up) -> None:
     topic = prop.topic("telemetry")
     until(lambda: len(prop.seen.heard(topic)) > 1, "two telemetries", within=10)
     first, second = prop.seen.heard(topic)[:2]
-    assert 4.9 < second.at - first.at < 5.4
+    assert 4.9 < second.at - first.at < 5 + LATE
     assert second.json["uptime_s"] - first.json["uptime_s"] == 5
 
 
@@ -92,12 +93,12 @@ def test_the_coffin_jumps_for_who_comes_near(up: Up) -> None:
     prop.telemetry(since, pir=True, relay=True, relay_pin_state=1, solenoid_power=True, triggers=1)
     locked = prop.state("lockout", since)
     armed = prop.state("armed", since)
-    assert 0.5 < locked.at - began.at < 0.9
-    assert 1.1 < armed.at - locked.at < 1.5
+    assert 0.5 < locked.at - began.at < 0.6 + LATE
+    assert 1.1 < armed.at - locked.at < 1.2 + LATE
     prop.board.control(motion=False)
     prop.telemetry(since, pir=False, relay=False, solenoid_pin_state=0, triggers=1)
     assert prop.levels(SOLENOID) == [0, 1, 0]
-    assert _longest_on(prop) < 0.45
+    assert _longest_on(prop) < 0.3 + LATE
 
 
 def _longest_on(prop: Prop) -> float:
@@ -195,12 +196,12 @@ def test_the_fogger_heats_and_fogs(up: Up) -> None:
     prop.refused("fog", "it is on already")
     prop.state("ready", since)
     on, off = prop.line(PUMP)[1:3]
-    assert 0.75 < (off["at_us"] - on["at_us"]) / 1e6 < 1
+    assert 0.75 < (off["at_us"] - on["at_us"]) / 1e6 < 0.8 + LATE
     prop.telemetry(since, heater=False, within=6)
     begins, ends = prop.line(HEATER)[1:3]
     lasted = (ends["at_us"] - begins["at_us"]) / 1e6
     assert lasted > 3, "fog makes it last"
-    assert 2.9 < (ends["at_us"] - on["at_us"]) / 1e6 < 3.3
+    assert 2.9 < (ends["at_us"] - on["at_us"]) / 1e6 < 3 + LATE
     prop.board.control(warm=False)
     prop.state("cold", since)
 
@@ -240,10 +241,10 @@ def test_the_shaker_rests_as_long_as_it_shook(up: Up) -> None:
     text = prop.refused("shake", "shake refused: it rests for another", "as long as it shook")
     assert 0 < float(text.split("another ")[1].split(" s")[0]) <= 1
     idle = prop.state("idle", since)
-    assert 0.8 < idle.at - rests.at < 1.3
+    assert 0.8 < idle.at - rests.at < 1 + LATE
     prop.telemetry(since, shaking=False, intensity=0, shakes=1)
     _, on, off = prop.line(MOTOR)
-    assert 0.95 < (off["at_us"] - on["at_us"]) / 1e6 < 1.2
+    assert 0.95 < (off["at_us"] - on["at_us"]) / 1e6 < 1 + LATE
     assert (on["duty_ns"], off["duty_ns"]) == (400_000, 0)
     prop.do("shake", "shaking")
     prop.do("stop_action", "idle")

@@ -109,13 +109,14 @@ class Bench:
         """Build a version that the server offers from now on."""
         return image.build(self.node(version, program), self.offers / "thing", version=version, key=key)
 
-    def until_offered(self, seen: Observer, version: str) -> None:
+    def until_offered(self, seen: Observer, version: str, since: int = 0) -> None:
         """Wait until the board shows it."""
         if isinstance(seen, Server):
             seen.offer(self.board.topic("update/manifest"))
         seen.wait(
             self.board.topic("state"),
             lambda told: bool(told) and (told.get("firmware") or {}).get("latest_version") == version,
+            since=since,
             within=15,
         )
 
@@ -301,9 +302,11 @@ def test_a_power_cut_in_the_middle_leaves_the_old_application(bench: Bench) -> N
         until(lambda: len(seen.pieces) >= 3, "it is in the middle", within=20)
         since = seen.mark()
         board.power_cycle()
+        booted = seen.wait(board.topic("description"), since=since, within=RESTARTED_WITHIN)
+        since = seen.place(booted)
         bench.until_runs(seen, "0.1.0", since)
         seen.spoil = lambda _, payload: payload
-        bench.until_offered(seen, "0.2.0")
+        bench.until_offered(seen, "0.2.0", since)
         since = seen.mark()
         assert bench.install(seen)["status"] == "success"
         bench.until_runs(seen, "0.2.0", since)

@@ -1,10 +1,11 @@
 """What is known of a device of the older dialect, as a declaration like that of every other device."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 import logging
 import re
+from typing import Any
 
 from lab2mqtt.adopt.known_tasks import ASK_STATUS
 from lab2mqtt.adopt.old_device import OldDevice, Snapshot
@@ -42,7 +43,7 @@ def declare(device: OldDevice) -> Device[Snapshot]:
         manufacturer="",
         product=f"Device of the older dialect ({device.settings.prefix}/{device.name})",
         driver="",
-        entities=(*_sensors(device), *_buttons(tasks, set(declared))),
+        entities=(*_sensors(device), *buttons(tasks, declared)),
         tasks=[replace(task, run="do") for task in tasks.values()],
         stop="stop",
         poll=_POLL,
@@ -98,8 +99,13 @@ def _sensors(device: OldDevice) -> Iterator[Entity[Snapshot]]:
     )
 
 
-def _buttons(tasks: Mapping[str, Task], declared: set[str]) -> Iterator[Entity[Snapshot]]:
-    """One for each task that takes nothing; those that only may take nothing are not shown at first."""
+def buttons(tasks: Mapping[str, Task], known: Collection[str]) -> Iterator[Button[Any]]:
+    """One for each task that can be called without parameters, and does something.
+
+    Args:
+        tasks: By name.
+        known: Those of which somebody has told what they take; others are not shown at first.
+    """
     keys: set[str] = set()
     for name, task in tasks.items():
         key = f"do_{re.sub(r'[^a-z0-9]+', '_', name.lower())}"[:64]
@@ -113,5 +119,5 @@ def _buttons(tasks: Mapping[str, Task], declared: set[str]) -> Iterator[Entity[S
             words[:1].upper() + words[1:],
             task=name,
             icon="mdi:gesture-tap-button",
-            enabled=name in declared and not task.is_open,
+            enabled=name in known and not task.is_open,
         )

@@ -102,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     run = command("run", "cli.service:run", "run the bridge that a configuration describes, until SIGTERM")
     run.add_argument("config", type=Path, metavar="CONFIG")
     run.add_argument("--debug", action="store_true", help="log every detail")
+    run.add_argument("--healthy", action="store_true", help="ask whether it runs: 0 yes, else no")
 
     demo = command("demo", "demo:demo", "run a simulated lab in a Home Assistant of its own")
     demo.add_argument("--no-hub", action="store_true", help="broker and simulated devices only")
@@ -161,11 +162,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     broker.add_argument("--port", type=int, default=1883, metavar="N", help="its port (1883)")
 
-    _add_board(command)
-    _add_simulate_board(command)
-    _add_fault(command)
-    _add_props(command)
-    _add_opentrons(command)
+    boards_and_props = (_add_board, _add_simulate_board, _add_fault, _add_props)
+    for add in (*boards_and_props, _add_opentrons, _add_http, _add_prefect, _add_service):
+        add(command)
     return parser
 
 
@@ -275,6 +274,36 @@ def _add_fault(command: Callable[..., argparse.ArgumentParser]) -> None:
     fault.epilog = _FAULTS
 
 
+def _add_service(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Units of systemd."""
+    service = command("service", "cli.units:listed", "make services of systemd out of what runs here")
+    actions = service.add_subparsers(metavar="ACTION", required=True)
+    install = actions.add_parser("install", help="write a unit, once its configuration is right")
+    install.add_argument(
+        "what",
+        nargs="+",
+        metavar="WHAT",
+        help="a configuration of a bridge or a gateway, a program.py of @task functions, or a command and its"
+        " options behind --: -- props --root DIR",
+    )
+    install.add_argument("--print", action="store_true", help="show the unit, and write nothing")
+    install.add_argument("--as", dest="run_as", metavar="USER", help="who runs it (a user of its own)")
+    install.add_argument("--env", type=Path, metavar="FILE", help="of its variables, each NAME=value")
+    install.add_argument(
+        "--device", action="append", default=[], metavar="PATH", help="it opens this, too; repeatable"
+    )
+    install.add_argument("--name", metavar="NAME", help="of the unit (lab2mqtt-, and the id)")
+    remove = actions.add_parser("remove", help="take the unit of a service away")
+    remove.add_argument("name", metavar="NAME")
+    for one in (install, remove):
+        one.add_argument("--force", action="store_true", help="also one that was changed by hand")
+    listed = actions.add_parser("list", help="the services that were made so")
+    for name, one in (("install", install), ("remove", remove), ("listed", listed)):
+        one.add_argument("--user", action="store_true", help="of this user, instead of the machine")
+        one.add_argument("--into", type=Path, metavar="DIR", help="where units are (/etc/systemd/system)")
+        one.set_defaults(run=f"lab2mqtt.cli.units:{name}")
+
+
 def _add_opentrons(command: Callable[..., argparse.ArgumentParser]) -> None:
     opentrons = command(
         "opentrons", "cli.opentrons:opentrons", "install the real Opentrons package for the simulated OT-2"
@@ -282,6 +311,29 @@ def _add_opentrons(command: Callable[..., argparse.ArgumentParser]) -> None:
     opentrons.add_argument(
         "action", nargs="?", choices=("install",), help="130 MB, seconds; without it, whether it is there"
     )
+
+
+def _add_http(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """The gateway."""
+    http = command("http", "cli.http:http", "put every device of a lab behind one HTTP API, until SIGTERM")
+    http.add_argument("config", type=Path, metavar="CONFIG")
+    http.add_argument("--debug", action="store_true", help="log every detail")
+    token = command("token", "cli.http:token", "make a token for the HTTP API, and its lines for CONFIG")
+    token.add_argument("name", metavar="NAME", help="whose it is; stands in the record of what it commands")
+
+
+def _add_prefect(command: Callable[..., argparse.ArgumentParser]) -> None:
+    prefect = command("prefect", "cli.prefect:prefect", "make and deploy Prefect flows that call devices")
+    actions = prefect.add_subparsers(dest="action", metavar="ACTION", required=True)
+    module = actions.add_parser("module", help="print a Python module with a flow for each task of a device")
+    module.add_argument("device", metavar="DEVICE")
+    deploy = actions.add_parser("deploy", help="deploy the flows of a module, for workers of a process pool")
+    deploy.add_argument("module", metavar="MODULE", help="plate-resort, ot2, or one's own, as it is imported")
+    deploy.add_argument("pool", nargs="?", metavar="POOL", help="made if it is missing (DEVICE-pool)")
+    stops = actions.add_parser("stops", help="do the emergency stops of a device at once, until Ctrl-C")
+    stops.add_argument("device", metavar="DEVICE")
+    for one in (module, deploy, stops):
+        _add_lab_options(one)
 
 
 def _add_holds(command: Callable[..., argparse.ArgumentParser]) -> None:

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
-import contextlib
 import json
 import os
 import sys
@@ -12,9 +11,8 @@ from typing import Any
 
 from lab2mqtt import wire
 from lab2mqtt.cli import EXIT_FAILED, EXIT_NO_BROKER, EXIT_USAGE
-from lab2mqtt.client import Lab, RemoteDevice, TaskError, UnknownDevice
+from lab2mqtt.client import Lab, RemoteDevice, TaskError, UnknownDevice, lab_stop
 from lab2mqtt.core.errors import Misconfigured
-from lab2mqtt.core.house import RESET, STOPPED
 from lab2mqtt.runtime import config, where
 from lab2mqtt.runtime.address import Broker
 from lab2mqtt.runtime.mqtt import BrokerError
@@ -148,31 +146,22 @@ def stop(options: argparse.Namespace) -> int:
         if options.device:
             _print(options, await lab[options.device].call("emergency_stop", {"reason": options.reason}))
             return 0
-        waiting = {name for name in lab if lab[name].reachable}
-        proofs = asyncio.ensure_future(_proofs(lab, waiting))
-        await asyncio.sleep(0)  # it listens before the stop is said
-        stop_id = await lab.engage_stop(options.reason)
-        await asyncio.wait([proofs], timeout=CONFIRM_WITHIN)
-        for name in sorted(waiting):
+        engaged = await lab_stop.engage(lab, CONFIRM_WITHIN, options.reason, on_confirmed=_print_confirmed)
+        for name in engaged.not_confirmed:
             print(f"{name} has NOT confirmed the stop", file=sys.stderr)
         if options.json:
-            print(json.dumps({"stop_id": stop_id, "not_confirmed": sorted(waiting)}))
+            told = {"stop_id": engaged.stop_id, "not_confirmed": engaged.not_confirmed}
+            print(json.dumps(told))
         else:
             print("The lab is stopped. `lab2mqtt reset` releases it.")
-        return EXIT_FAILED if waiting else 0
+        return EXIT_FAILED if engaged.not_confirmed else 0
 
     return with_lab(options, work)
 
 
-async def _proofs(lab: Lab, waiting: set[str]) -> None:
-    """Tell on stderr of each device that has stopped, and take it out of those that are waited for."""
-    async for name, kind, message in lab.watch():
-        if kind == "event" and message.get("event_type") == STOPPED and message.get("confirmed"):
-            waiting.discard(name)
-            took = (message["stopped_at"] - message["received_at"]) * 1000
-            print(f"{name} stopped within {took:.0f} ms", file=sys.stderr)
-        if not waiting:
-            return
+def _print_confirmed(name: str, took: int | None) -> None:
+    within = f" within {took} ms" if took is not None else ""
+    print(f"{name} stopped{within}", file=sys.stderr)
 
 
 def reset(options: argparse.Namespace) -> int:
@@ -188,7 +177,7 @@ def reset(options: argparse.Namespace) -> int:
             else:
                 print(f"{options.device} had no stop of its own; it is {told['readiness']}")
             return 0
-        released, told = await _release(lab)
+        released, told = await lab_stop.release(lab, CONFIRM_WITHIN)
         if options.json:
             print(json.dumps({"released": released, "devices": told}, ensure_ascii=False))
             return 0
@@ -196,7 +185,7 @@ def reset(options: argparse.Namespace) -> int:
             print("The lab's emergency stop is released. Nothing moves by it.")
         else:
             print("The lab's emergency stop is not engaged.")
-        for name in sorted(told):
+        for name in told:
             print(_after_stop(name, told[name]["readiness"], told[name]))
         for name in lab:
             if lab[name].state.get("emergency_stop"):
@@ -204,24 +193,6 @@ def reset(options: argparse.Namespace) -> int:
         return 0
 
     return with_lab(options, work)
-
-
-async def _release(lab: Lab) -> tuple[bool, dict[str, Any]]:
-    """Release the lab's stop; gives what each device that was stopped has told, in the time that there is."""
-    stopped = {name for name in lab if lab[name].reachable and lab[name].state.get("emergency_stop")}
-    told: dict[str, Any] = {}
-
-    def hear(name: str, kind: str, message: dict[str, Any]) -> None:
-        if kind == "event" and message.get("event_type") == RESET:
-            more = {key: message[key] for key in ("needs_homing", "look_at") if key in message}
-            told[name] = {"readiness": lab[name].state.get("readiness", "unknown"), **more}
-
-    with lab.listening(hear):
-        released = await lab.release_stop()
-        if released:
-            with contextlib.suppress(TimeoutError):
-                await lab.wait_until(lambda _: stopped <= told.keys(), CONFIRM_WITHIN)
-    return released, told
 
 
 def _after_stop(name: str, readiness: str, told: dict[str, Any]) -> str:
@@ -268,7 +239,7 @@ def with_lab(options: argparse.Namespace, work: Callable[[Lab], Awaitable[int]])
     """Connect, do the work, and tell on stderr why it was not done."""
 
     async def main() -> int:
-        broker, base = _where(options)
+        broker, base = where_is(options)
         async with Lab(broker, base=base) as lab:
             return await work(lab)
 
@@ -285,7 +256,7 @@ def with_lab(options: argparse.Namespace, work: Callable[[Lab], Awaitable[int]])
         return EXIT_USAGE
 
 
-def _where(options: argparse.Namespace) -> tuple[Broker, str]:
+def where_is(options: argparse.Namespace) -> tuple[Broker, str]:
     """The broker and the base topic that a command is for.
 
     Raises:

@@ -8,10 +8,11 @@ import resource
 import sys
 
 from lab2mqtt.cli import EXIT_USAGE
-from lab2mqtt.cli.props_health import healthy
+from lab2mqtt.cli.health import healthy
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.props.host import Host
 from lab2mqtt.props.settings import settings_of
+from lab2mqtt.runtime.old_devices import as_id
 from lab2mqtt.runtime.processes import log_to_stderr, run_until_signal
 
 SWITCH_EVERY = 0.0002  # s; a worker that counts and never waits holds the interpreter for this long at a time
@@ -23,7 +24,7 @@ def props(options: argparse.Namespace) -> int:
     try:
         settings = settings_of(options, os.environ)
         if options.healthy:
-            return healthy(settings)
+            return healthy(settings.broker, settings.base, as_id(settings.client_id))
         log_to_stderr(logging.DEBUG if settings.debug else logging.INFO)
         sys.setswitchinterval(SWITCH_EVERY)
         _allow_files()

@@ -1,6 +1,7 @@
 """Commands that run something here: a bridge, a broker."""
 
 import argparse
+from functools import partial
 import logging
 import sys
 
@@ -9,8 +10,10 @@ from lab2mqtt.core.errors import LabError, Misconfigured
 from lab2mqtt.core.words import near
 from lab2mqtt.runtime import config
 from lab2mqtt.runtime.bridge import Bridge
+from lab2mqtt.runtime.condition import condition_of
 from lab2mqtt.runtime.processes import log_to_stderr, run_until_signal
 from lab2mqtt.runtime.simulated import simulators
+from lab2mqtt.runtime.systemd import telling
 
 
 def run(options: argparse.Namespace) -> int:
@@ -18,10 +21,17 @@ def run(options: argparse.Namespace) -> int:
     log_to_stderr(logging.DEBUG if options.debug else logging.INFO)
 
     async def serve(ready: config.Config) -> None:
-        await Bridge(ready).run()
+        bridge = Bridge(ready)
+        async with telling(partial(condition_of, bridge)):
+            await bridge.run()
 
     try:
-        with simulators(config.load(options.config)) as ready:
+        loaded = config.load(options.config)
+        if options.healthy:
+            from lab2mqtt.cli.health import healthy  # noqa: PLC0415 - a daemon needs no client
+
+            return healthy(loaded.broker, loaded.base, loaded.bridge)
+        with simulators(loaded) as ready:
             run_until_signal(serve(ready))
     except Misconfigured as error:
         return _wrong(error)

@@ -62,6 +62,10 @@ class DeviceUnavailable(TaskError):
     error_code = wire.DEVICE_UNAVAILABLE
 
 
+class BridgeOffline(DeviceUnavailable):
+    """The device's bridge is offline: the command was not sent."""
+
+
 class DeviceFailed(TaskError):
     """The instrument refused, or reports a fault."""
 

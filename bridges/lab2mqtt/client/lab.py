@@ -11,8 +11,8 @@ from typing import Any, Self
 import uuid
 
 from lab2mqtt import wire
-from lab2mqtt.client.errors import DeviceUnavailable, NoAnswer, UnknownDevice, error_of
-from lab2mqtt.client.remote import OnProgress, RemoteDevice
+from lab2mqtt.client.errors import BridgeOffline, NoAnswer, UnknownDevice, error_of
+from lab2mqtt.client.remote import OnProgress, RemoteDevice, readable
 from lab2mqtt.core.words import near
 from lab2mqtt.runtime.address import Broker
 from lab2mqtt.runtime.mqtt import BrokerError, Connection, Message
@@ -79,7 +79,7 @@ class Lab:
         self.base = base
         self.issued_by = issued_by or myself()
         self.broker = Broker.parse(broker) if isinstance(broker, str) else broker
-        self._calls: dict[str, _Call] = {}
+        self._calls: dict[tuple[str, str], _Call] = {}  # of one device and one request id
         self._heard = asyncio.Event()
         self._listeners: list[Listener] = []
         self._marker = uuid.uuid4().hex
@@ -120,6 +120,21 @@ class Lab:
             self._link.cancel()
             await asyncio.gather(self._link, return_exceptions=True)
 
+    @property
+    def up(self) -> bool:
+        """Whether there is a link on which everything that is retained was heard."""
+        return self._connection.up and self._returned.is_set()
+
+    @property
+    def links(self) -> int:
+        """How many links there were; another one may have brought what was missed."""
+        return self._connection.reconnects + 1
+
+    @property
+    def complaint(self) -> str:
+        """Why there is no link, as far as that is known."""
+        return self._connection.complaint
+
     def __getitem__(self, device_id: str) -> RemoteDevice:
         if device_id not in self.devices:
             known = ", ".join(sorted(self.devices)) or "none"
@@ -136,21 +151,22 @@ class Lab:
     ) -> Any:  # noqa: ANN401 - whatever the task returns
         """Send a command and wait for its one result; ``RemoteDevice.call`` makes one and tells the rest."""
         device_id, request_id, task = device.device_id, command["request_id"], command["task"]
-        if not self._connection.up or not self._returned.is_set():
+        if not self.up:
             raise BrokerError(f"no link to {self.broker}")
         bridge = device.description.get("bridge")
         if bridge and self.bridges.get(bridge) != wire.ONLINE:
-            raise DeviceUnavailable(f"{device_id} cannot be reached: its bridge {bridge} is offline")
-        call = self._calls[request_id] = _Call(on_progress)
+            raise BridgeOffline(f"{device_id} cannot be reached: its bridge {bridge} is offline")
+        call = self._calls[device_id, request_id] = _Call(on_progress)
         try:
             topic = wire.device_topic(self.base, device_id, "command")
             # Never by a later link: by then nobody waits for what it does.
             self._connection.publish(topic, wire.encode(command), later=False)
-            timeout = command.get("timeout") or device.tasks.get(task, {}).get("timeout") or TASK_TIMEOUT
-            patience = timeout + PATIENCE
+            own = device.tasks.get(task, {}).get("timeout")
+            own = own if isinstance(own, int | float) else None
+            patience = (command.get("timeout") or own or TASK_TIMEOUT) + PATIENCE
             result = await self._result(call, device, patience)
         finally:
-            del self._calls[request_id]
+            del self._calls[device_id, request_id]
         if result is None:
             away = "" if device.reachable else f": {device_id} is not reachable"
             raise NoAnswer(f"{task} was not answered within {patience:g} s{away}")
@@ -169,21 +185,30 @@ class Lab:
             call.holds = call.holds and device.reachable
         return None
 
-    async def engage_stop(self, reason: str = "") -> str:
-        """Stop the whole lab. Returns the id of the stop, by which it is released."""
-        stop_id = uuid.uuid4().hex
-        await self._say_stop(wire.stop_message(True, stop_id, self.issued_by, reason, int(time.time())))  # noqa: FBT003
+    async def engage_stop(self, reason: str = "", *, by: str = "", stop_id: str = "") -> str:
+        """Stop the whole lab, by whom is told or this client. Returns the stop's id, by which it is released.
+
+        Raises:
+            BrokerError: The broker did not take it.
+        """
+        stop_id = stop_id or uuid.uuid4().hex
+        await self._say_stop(True, stop_id, by, reason)  # noqa: FBT003
         return stop_id
 
-    async def release_stop(self, reason: str = "") -> bool:
-        """Release the lab's stop; nothing moves by it. False when none was engaged."""
+    async def release_stop(self, reason: str = "", *, by: str = "") -> bool:
+        """Release the lab's stop; nothing moves by it. False when none was engaged.
+
+        Raises:
+            BrokerError: The broker did not take it.
+        """
         if self.stop is None:
             return False
         stop_id = self.stop["stop_id"]
-        await self._say_stop(wire.stop_message(False, stop_id, self.issued_by, reason, int(time.time())))  # noqa: FBT003
+        await self._say_stop(False, stop_id, by, reason)  # noqa: FBT003
         return True
 
-    async def _say_stop(self, message: dict[str, Any]) -> None:
+    async def _say_stop(self, engaged: bool, stop_id: str, by: str, reason: str) -> None:  # noqa: FBT001
+        message = wire.stop_message(engaged, stop_id, by or self.issued_by, reason, int(time.time()))
         if not self._connection.up:
             raise BrokerError(f"no link to {self.broker}")
         self._connection.publish(self._stop_topic, wire.encode(message), retain=True)
@@ -321,11 +346,11 @@ class Lab:
             self.bridges[name] = told["status"]
         elif kind == "result":
             told = wire.read_result(payload)
-            if (call := self._calls.get(told["request_id"])) and not call.result.done():
+            if (call := self._calls.get((name, told["request_id"]))) and not call.result.done():
                 call.result.set_result(told)
         elif kind == "progress":
             told = wire.read_progress(payload)
-            if call := self._calls.get(told["request_id"]):
+            if call := self._calls.get((name, told["request_id"])):
                 call.moved = asyncio.get_running_loop().time()
                 call.holds = told["status"] in ("accepted", "paused")
                 if call.on_progress:
@@ -346,7 +371,7 @@ class Lab:
             elif kind == "state":
                 told.state = read
             else:
-                told.description = read
+                told.description = read = readable(read)
         return read
 
     def _forget(self, what: str, name: str, kind: str) -> None:

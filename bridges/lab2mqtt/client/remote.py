@@ -28,6 +28,17 @@ class Told:
     status: str = wire.OFFLINE
 
 
+def readable(description: dict[str, Any]) -> dict[str, Any]:
+    """A description without what is no bridge and no task: anything may be said, and must break nothing."""
+    found = dict(description)
+    if not isinstance(found.get("bridge"), str):
+        found.pop("bridge", None)
+    if "tasks" in found:
+        tasks = found["tasks"] if isinstance(found["tasks"], dict) else {}
+        found["tasks"] = {name: task for name, task in tasks.items() if isinstance(task, dict)}
+    return found
+
+
 class RemoteDevice:
     """One device, as its retained messages tell it; its tasks are its methods.
 

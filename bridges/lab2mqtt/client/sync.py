@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
+import concurrent.futures
 import contextlib
 import threading
 from typing import Any, Self
@@ -107,9 +108,13 @@ class SyncLab:
             self._end()
             raise
 
+    def start(self, work: Coroutine[Any, Any, Any]) -> concurrent.futures.Future[Any]:
+        """Run a coroutine in the lab's thread, and do not wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
     def wait(self, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401
         """Run a coroutine in the lab's thread and wait for it here."""
-        doing = asyncio.run_coroutine_threadsafe(work, self._loop)
+        doing = self.start(work)
         try:
             return doing.result()
         except BaseException:

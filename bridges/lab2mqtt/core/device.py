@@ -90,6 +90,8 @@ class Device(Generic[S]):
         known_late: Whether what it has is known only once it was opened; until then nothing is said of it.
         dialect: ``module:Class`` of a ``core.dialect.Dialect`` in which the device is commanded, too.
         more: What else its description says of it, at the top level.
+        waiting: How many commands may wait; one more is ``busy``.
+        reads: How many reads may be under way; one more is ``busy``.
     """
 
     model: str
@@ -116,6 +118,8 @@ class Device(Generic[S]):
     known_late: bool = False
     dialect: str = ""
     more: Mapping[str, object] = field(default_factory=dict)
+    waiting: int = 16
+    reads: int = 8
 
     def __post_init__(self) -> None:
         """Refuse a declaration that contradicts itself."""

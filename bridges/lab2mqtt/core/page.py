@@ -32,19 +32,12 @@ def page(description: Mapping[str, Any], settings: Iterable[Parameter]) -> str:
         "",
         "## Tasks",
         "",
-        "| task | what it does | effect | parameters |",
-        "| --- | --- | --- | --- |",
+        *task_table(description["tasks"]),
+        "",
+        "## Entities",
+        "",
+        *entity_table(description["entities"]),
     ]
-    for name, task in description["tasks"].items():
-        told = "; ".join(_parameter(key, one, task["required"]) for key, one in task["parameters"].items())
-        lines.append(_row(f"`{name}`", task["description"], _EFFECTS[task["effect"]], told))
-    lines += ["", "## Entities", "", "| entity | in Home Assistant | key | |", "| --- | --- | --- | --- |"]
-    for key, entity in description["entities"].items():
-        part = f"part `{entity['part']}`" if "part" in entity else ""
-        more = [part, entity.get("category", ""), entity.get("unit", ""), _commands(entity)]
-        lines.append(
-            _row(entity["name"], entity["platform"], f"`{key}`", ", ".join(one for one in more if one))
-        )
     lines += ["", "## Settings", "", "| setting | meaning | allowed | default |", "| --- | --- | --- | --- |"]
     for setting in settings:
         default = "" if setting.default is None else f"`{_plain(setting.default)}`"
@@ -52,12 +45,33 @@ def page(description: Mapping[str, Any], settings: Iterable[Parameter]) -> str:
     return "\n".join([*lines, ""])
 
 
+def task_table(tasks: Mapping[str, Any]) -> list[str]:
+    """The lines of a table of tasks, as they stand in a description."""
+    lines = ["| task | what it does | effect | parameters |", "| --- | --- | --- | --- |"]
+    for name, task in tasks.items():
+        told = "; ".join(_parameter(key, one, task["required"]) for key, one in task["parameters"].items())
+        lines.append(_row(f"`{name}`", task["description"], _EFFECTS[task["effect"]], told))
+    return lines
+
+
+def entity_table(entities: Mapping[str, Any]) -> list[str]:
+    """The lines of a table of entities, as they stand in a description."""
+    lines = ["| entity | in Home Assistant | key | |", "| --- | --- | --- | --- |"]
+    for key, entity in entities.items():
+        part = f"part `{entity['part']}`" if "part" in entity else ""
+        more = [part, entity.get("category", ""), entity.get("unit", ""), _commands(entity)]
+        lines.append(
+            _row(entity["name"], entity["platform"], f"`{key}`", ", ".join(one for one in more if one))
+        )
+    return lines
+
+
 def _parameter(name: str, schema: Mapping[str, Any], required: Iterable[str]) -> str:
     allowed = ""
     if "enum" in schema:
         allowed = ": " + listed(choice for choice in schema["enum"] if choice is not None)
     elif "minimum" in schema or "maximum" in schema:
-        low, high = schema.get("minimum", "…"), schema.get("maximum", "…")
+        low, high = (f"{schema[end]:.10g}" if end in schema else "…" for end in ("minimum", "maximum"))
         allowed = f": {low} to {high} {schema.get('unit', '')}".rstrip()
     return f"`{name}`{allowed}" + ("" if name in required else " (optional)")
 

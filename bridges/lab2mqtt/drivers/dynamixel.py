@@ -1,6 +1,7 @@
 """One Dynamixel X servo over the official SDK: named registers, and every reply code looked at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+import os
 import select
 import termios
 import time
@@ -41,6 +42,10 @@ _PORT_GONE = (serial.SerialException, OSError, termios.error)
 # s before a question is repeated. Answers carry no number: a late one must not be taken for the next.
 _LATE = 0.05
 _WRITE_TIMEOUT = 0.05  # s; without one, a line that takes no bytes blocks for ever
+_PAST_TIME = 64  # bytes of an answer that are taken after its time; the longest has 42
+# ms more for what answers behind a pseudo-terminal: a program, which waits for its turn on the processor.
+_PROGRAM = 250.0
+_LOOK = 10.0  # ms between two looks at whether there is a stop
 
 
 class NoAnswer(Unreachable):
@@ -51,26 +56,61 @@ class _Port(PortHandler):  # type: ignore[misc] # the SDK has no types
     """The SDK's port, made fit for a daemon.
 
     The SDK's own spins on the processor while it waits, measures timeouts on the wall clock, which a time
-    server may turn back, and lets a second program write into our packets.
+    server may turn back, lets a second program write into our packets, and leaves an answer unread that came
+    while a busy machine held us up.
+
+    Attributes:
+        hurried: Whether something urgent waits for the end of this packet, or is it.
     """
 
+    hurried: Callable[[], bool]
+
     def setupPort(self, _flag: int) -> bool:  # noqa: N802
-        self.ser = serial.Serial(
-            self.port_name, self.baudrate, timeout=0, write_timeout=_WRITE_TIMEOUT, exclusive=True
-        )
+        self.ser = serial.Serial(self.port_name, self.baudrate, timeout=0, exclusive=True)
         self.is_open = True
+        self._patience = _PROGRAM if _is_pseudo_terminal(self.port_name) else 0.0
         self.tx_time_per_byte = 10_000 / self.baudrate  # ms: start, eight bits, stop
         return True
 
     def getCurrentTime(self) -> float:  # noqa: N802
         return time.monotonic() * 1000
 
+    def setPacketTimeout(self, packet_length: int) -> None:  # noqa: N802
+        super().setPacketTimeout(packet_length)
+        self._past_it = _PAST_TIME
+
+    def isPacketTimeout(self) -> bool:  # noqa: N802
+        return self._left() <= 0
+
     def readPort(self, length: int) -> bytes:  # noqa: N802
-        left = (self.packet_timeout - self.getTimeSinceStart()) / 1000
-        # Past its time nothing more is taken, or a line full of noise would be read for ever.
-        if length <= 0 or left <= 0 or not select.select([self.ser.fileno()], [], [], left)[0]:
-            return b""
-        return bytes(self.ser.read(length))
+        while True:
+            left = self._left()
+            # What came while a busy machine held us up is taken; noise without end is not.
+            length = length if left > 0 else min(length, self._past_it)
+            if length <= 0:
+                return b""
+            if select.select([self.ser.fileno()], [], [], max(0.0, min(left, _LOOK)) / 1000)[0]:
+                break
+            if left <= 0:
+                return b""
+        found = bytes(self.ser.read(length))
+        if left <= 0:
+            self._past_it -= len(found)
+        return found
+
+    def writePort(self, packet: Sequence[int]) -> int:  # noqa: N802
+        # pyserial's write counts the time that a busy machine holds us up as the line's.
+        line, unsent = self.ser.fileno(), bytes(packet)
+        while unsent:
+            if not select.select([], [line], [], _WRITE_TIMEOUT)[1]:
+                raise serial.SerialTimeoutException("it takes no bytes")
+            unsent = unsent[os.write(line, unsent) :]
+        return len(packet)
+
+    def _left(self) -> float:
+        """Until the answer is due; in milliseconds, below 0 past it."""
+        due: float = self.packet_start_time + self.packet_timeout
+        return due + (0.0 if self.hurried() else self._patience) - self.getCurrentTime()
 
 
 class Dynamixel:
@@ -247,6 +287,7 @@ class Dynamixel:
                 guard()
             if self._port is None:
                 raise Unreachable(f"{device or 'the port'} is not open")
+            self._port.hurried = (lambda: True) if urgent else self._lock.is_urgent
             try:
                 answer, result, error = self._sdk.txRxPacket(self._port, packet)
             except _PORT_GONE as gone:
@@ -273,6 +314,10 @@ class Dynamixel:
         if length != expected:
             raise Garbled(f"an answer of {length} bytes where {expected} were asked ({what})")
         return bytes(answer[9 : 9 + expected])
+
+
+def _is_pseudo_terminal(device: str) -> bool:
+    return os.path.realpath(device).startswith(("/dev/pts/", "/dev/ttys"))  # Linux; macOS, not its ttyS0
 
 
 def _value(register: Register, told: bytes, start: int) -> int:

@@ -24,6 +24,10 @@ class PacketLock:
         """How many wait."""
         return len(self._urgent) + len(self._waiting)
 
+    def is_urgent(self) -> bool:
+        """Whether something urgent waits."""
+        return bool(self._urgent)
+
     @contextmanager
     def hold(self, *, urgent: bool = False) -> Iterator[None]:
         """Have the line to oneself. Not reentrant."""

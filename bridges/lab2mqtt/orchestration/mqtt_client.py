@@ -1,6 +1,7 @@
 """``MQTTOrchestratorClient``: the tasks of one device over MQTT, without ``async``."""
 
 from collections.abc import Mapping
+import contextlib
 import logging
 import math
 import threading
@@ -12,24 +13,16 @@ import uuid
 from lab2mqtt import wire
 from lab2mqtt.adopt import old_words
 from lab2mqtt.orchestration.mqtt_link import Address, Link
+from lab2mqtt.orchestration.task_failed import TaskFailed
 
 _LOGGER = logging.getLogger(__name__)
 
 EXPIRES_IN = 120.0  # s at most, so that clocks that differ by three minutes still agree
 LINK_WITHIN = 5.0  # s that a call waits for a link that is being made anew
 STATUS_WITHIN = 1.0  # s for a retained status to come
-
-
-class TaskFailed(RuntimeError):
-    """The device refused a task or failed at it; the text is the device's.
-
-    Attributes:
-        error_code: One of ``wire.ERROR_CODES``; a device of the older dialect tells none.
-    """
-
-    def __init__(self, message: str, error_code: str) -> None:
-        super().__init__(message)
-        self.error_code = error_code
+ASK_AGAIN = 1.0  # s until an answer is asked for again; then ever more rarely
+ASK_SELDOM = 16.0  # s
+ASK_BOARD = 5.0  # s
 
 
 class _Call:
@@ -130,22 +123,28 @@ class MQTTOrchestratorClient:
             RuntimeError: It was refused or failed; the text is the device's.
             TimeoutError: No answer came. Whether it was done is not known.
             ConnectionError: There is no link to the broker, so nothing was sent.
-            TypeError: A parameter was given twice.
+            TypeError: A parameter was given twice, or is none that JSON can hold.
+            ValueError: The timeout is no number of seconds.
         """
         if twice := sorted(set(parameters or ()) & set(kwargs)):
             raise TypeError(f"{twice[0]} was given twice, in the parameters and as a keyword")
         patience = self.timeout if timeout is None else timeout
+        if not 0 < patience < math.inf:
+            raise ValueError(f"timeout {patience!r} is not a number of seconds above 0")
         deadline = time.monotonic() + patience
         self._link.wait_up(min(patience, LINK_WITHIN))
         request_id = uuid.uuid4().hex
         message = self._message(request_id, task_name, {**(parameters or {}), **kwargs}, patience)
-        call = _Call(wire.encode(message))
+        try:
+            call = _Call(wire.encode(message))
+        except wire.WireError as error:
+            raise TypeError(f"{task_name} cannot be asked for this: {error.message}") from None
         with self._lock:
             self._calls[request_id] = call
         try:
             _LOGGER.debug("%s: %s asked for %s", request_id, self.device_id, task_name)
             self._link.publish(self._command, call.payload)
-            call.over.wait(max(0.0, deadline - time.monotonic()))
+            self._wait(call, deadline)
         finally:
             with self._lock:
                 del self._calls[request_id]
@@ -183,6 +182,19 @@ class MQTTOrchestratorClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.disconnect()
+
+    def _wait(self, call: _Call, deadline: float) -> None:
+        """Wait for the answer. One that was lost is asked for again: who remembers does nothing twice."""
+        began, pause = time.monotonic(), ASK_AGAIN
+        while not call.over.wait(max(0.0, min(pause, deadline - time.monotonic()))):
+            now = time.monotonic()
+            if now >= deadline:
+                return
+            pause = min(2 * pause, ASK_SELDOM)
+            # A board knows its last commands, but not for long.
+            if isinstance(self._said.get("bridge"), str) or (self._remembers and now < began + ASK_BOARD):
+                with contextlib.suppress(ConnectionError):  # a new link asks by itself
+                    self._link.publish(self._command, call.payload)
 
     @property
     def _remembers(self) -> bool:

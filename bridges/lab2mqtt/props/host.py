@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 import contextlib
+from dataclasses import replace
 from functools import partial
 import logging
 import time
@@ -25,11 +26,13 @@ from lab2mqtt.props.seen import Record
 from lab2mqtt.props.settings import PropsSettings
 from lab2mqtt.props.watching import Watching
 from lab2mqtt.runtime.bridge import Bridge
+from lab2mqtt.runtime.condition import condition_of
 from lab2mqtt.runtime.config import Config, DeviceConfig
 from lab2mqtt.runtime.kept import Kept
 from lab2mqtt.runtime.mqtt import BrokerError, Message
 from lab2mqtt.runtime.old_devices import as_id
 from lab2mqtt.runtime.stop import told
+from lab2mqtt.runtime.systemd import Condition, telling
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -91,14 +94,23 @@ class Host:
         boards = [name for name in self._record.firmware if name not in self._residents]
         await asyncio.gather(*(self._admit(Found(name, WORKER, "firmware")) for name in boards))
         self._bridge = Bridge(self._config(), self._clock)
-        self._bridge.workers.on_result = lambda _, message: self._commands.result(message)
+        self._bridge.workers.on_said = self._said
         running = [asyncio.create_task(self._bridge.run()), asyncio.create_task(self._serve(watch))]
         try:
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            async with telling(self._condition):
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
         finally:
             await self._end(running)
+
+    def _condition(self) -> Condition:
+        """Online once both links are up, and so the props are."""
+        of_bridge = condition_of(self._bridge)
+        if of_bridge.online and not self._link.up:
+            words = f"The link of the props to {self._settings.broker} is down; trying again"
+            return replace(of_bridge, words=words, online=False)
+        return of_bridge
 
     async def _serve(self, watch: Watching | None) -> None:
         """Connect, start the workers, and look after them."""
@@ -377,6 +389,10 @@ class Host:
         if not self._link.up:
             raise Fault("there is no link to the broker by which boards could be told")
         self._firmware.stop()
+
+    def _said(self, _: str, kind: str, message: dict[str, Any] | str) -> None:
+        if kind == "result":
+            self._commands.result(message)
 
     def _send(self, topic: str, payload: str) -> None:
         self._outbox.run_first(partial(self._link.publish, topic, payload, qos=1))

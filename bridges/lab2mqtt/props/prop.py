@@ -16,7 +16,8 @@ from lab2mqtt.props.actions import Action, actions_of
 from lab2mqtt.props.finding import Found
 from lab2mqtt.props.loading import Loaded, LoadError, load
 from lab2mqtt.props.ties import Ties
-from lab2mqtt.props.worker_thread import WorkerThread, ended
+from lab2mqtt.props.worker_thread import WorkerThread
+from lab2mqtt.runtime.other_loop import ended
 
 if TYPE_CHECKING:
     from lab2mqtt.props.base import BaseWorker

@@ -12,6 +12,7 @@ from lab2mqtt.core.words import show
 from lab2mqtt.runtime import where
 from lab2mqtt.runtime.address import Broker
 from lab2mqtt.runtime.config import default_state
+from lab2mqtt.runtime.credentials import credential
 
 DEFAULT_CLIENT_ID = "worker_host"
 DEFAULT_PREFIX = "halloween"
@@ -185,7 +186,7 @@ def _password(told: Mapping[str, str]) -> str | None:
     if "MQTT_WORKER_PW" in told:
         raise Misconfigured("MQTT_WORKER_PW and MQTT_WORKER_PW_FILE are both set; which of them is meant?")
     try:
-        password = Path(name.strip()).read_text(encoding="utf-8").rstrip("\r\n")
+        password = credential(Path(name.strip())).read_text(encoding="utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
         raise Misconfigured(f"MQTT_WORKER_PW_FILE {name!r} is not UTF-8 text") from None
     except OSError as error:

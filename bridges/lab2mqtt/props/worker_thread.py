@@ -3,26 +3,26 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 import concurrent.futures
-from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError
 import contextlib
-from functools import partial
 import logging
 from pathlib import Path
-import queue
 import resource
 import selectors
 import sys
 import sysconfig
 import threading
 import time
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from lab2mqtt.core.errors import Fault
+from lab2mqtt.runtime import daemon_pool
+from lab2mqtt.runtime.daemon_pool import DaemonPool
+from lab2mqtt.runtime.other_loop import Work
 
 _LOGGER = logging.getLogger(__name__)
 
 T = TypeVar("T")
-P = ParamSpec("P")
 
 THREADS = 4  # for plain handlers of one worker
 BLOCKED = 1.0  # s without a turn of the loop
@@ -30,66 +30,10 @@ SPARE_FILES = 64
 NO_FILES = "there are no files left, of which a worker takes three; allow more, such as by `ulimit -n 4096`"
 NO_THREADS = "no more threads can be started; allow more: `ulimit -u`, or a container's pids_limit"
 
-_OURS = str(Path(__file__).parent)
+# Folders, without those below them: our built-in workers are workers like any other.
+_OURS = (str(Path(__file__).parent), str(Path(daemon_pool.__file__).parent))
 _PYTHONS = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), "<frozen"})
 _OTHERS = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
-
-
-class Work(Future[T]):
-    """A coroutine that a worker's loop was given. Done when that has ended, also after ``cancel``."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> None:
-        """Take a coroutine; it has not begun.
-
-        Args:
-            loop: Runs it.
-            coroutine: What is to be done.
-        """
-        super().__init__()
-        self._loop = loop
-        self._coroutine = coroutine
-        self._task: asyncio.Task[T] | None = None
-
-    def withdraw(self) -> bool:
-        """Take it back if it has not begun; then it never does.
-
-        Returns:
-            Whether that was so.
-        """
-        if withdrawn := super().cancel():
-            self._coroutine.close()
-        return withdrawn
-
-    def cancel(self) -> bool:
-        """Take it back, or cancel it in its loop; then it is done when it has cleaned up.
-
-        Returns:
-            Whether it had not begun.
-        """
-        if self.withdraw():
-            return True
-        if not self.done():
-            with contextlib.suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(self._cancel_task)
-        return False
-
-    def begin(self) -> None:
-        """Begin, in the loop."""
-        if self.set_running_or_notify_cancel():
-            self._task = self._loop.create_task(self._coroutine)
-            self._task.add_done_callback(self._settle)
-
-    def _cancel_task(self) -> None:
-        if self._task:
-            self._task.cancel()
-
-    def _settle(self, task: "asyncio.Task[T]") -> None:
-        error = concurrent.futures.CancelledError() if task.cancelled() else task.exception()
-        with contextlib.suppress(InvalidStateError):  # it was given up meanwhile
-            if error:
-                self.set_exception(error)
-            else:
-                self.set_result(task.result())
 
 
 class WorkerThread:
@@ -111,7 +55,7 @@ class WorkerThread:
         # Left to itself when it hangs: Python waits at its end for every other kind.
         self._thread = threading.Thread(target=self._run, name=f"prop {name}", daemon=True)
         self._selector: _Selector | None = None
-        self._pool = _Pool(name)
+        self._pool = DaemonPool(f"prop {name}", THREADS)
         self._open: set[Future[Any]] = set()
         self._ending = False
         self._patience = 0.0
@@ -263,33 +207,6 @@ class WorkerThread:
             _LOGGER.debug("%s: %s", self._name, context.get("message"))
 
 
-async def ended(work: Future[Any], *, hold: bool = False) -> None:
-    """Wait in one loop until what another thread does has ended; ``work.result()`` then tells how.
-
-    Not ``asyncio.wrap_future``: that makes some errors anew, without their traceback, and what was cancelled
-    there looks as if it were cancelled here.
-
-    Args:
-        work: Cancelled when the wait is.
-        hold: Whether a wait that is cancelled goes on until the work has ended; cancelled once more it ends.
-    """
-    loop = asyncio.get_running_loop()
-    over = asyncio.Event()
-
-    def tell(_: object) -> None:
-        with contextlib.suppress(RuntimeError):  # nobody waits any more
-            loop.call_soon_threadsafe(over.set)
-
-    work.add_done_callback(tell)
-    try:
-        await over.wait()
-    except asyncio.CancelledError:
-        work.cancel()
-        if hold:
-            await over.wait()
-        raise
-
-
 class _Selector(selectors.DefaultSelector):
     """Knows since when its loop is busy: it selects once in each turn."""
 
@@ -304,66 +221,7 @@ class _Selector(selectors.DefaultSelector):
             self.busy_since = time.monotonic()
 
 
-class _Pool(ThreadPoolExecutor):
-    """A few threads, made when needed; Python waits at its end for those of its own pools, not for these."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(THREADS)
-        self._name = name
-        self._lock = threading.Lock()
-        self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
-        self._idle = threading.Semaphore(0)
-        self._members: list[threading.Thread] = []
-        self._closed = False
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run a function as soon as a thread is free."""
-        future: Future[T] = Future()
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("the worker has ended")
-            self._jobs.put((future, partial(fn, *args, **kwargs)))
-            if not self._idle.acquire(blocking=False) and len(self._members) < THREADS:
-                name = f"prop {self._name} {len(self._members) + 1}"
-                thread = threading.Thread(target=self._work, name=name, daemon=True)
-                thread.start()
-                self._members.append(thread)
-        return future
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as its base
-        """Take no more."""
-        with self._lock:
-            self._closed = True
-        if cancel_futures:
-            with contextlib.suppress(queue.Empty):
-                while job := self._jobs.get_nowait():
-                    job[0].cancel()
-        for _ in self._members:
-            self._jobs.put(None)
-        if wait:
-            for thread in self._members:
-                thread.join()
-
-    def _work(self) -> None:
-        while job := self._jobs.get():
-            future, call = job
-            if future.set_running_or_notify_cancel():
-                _settle(future, call)
-            del job, future, call  # what they hold is not needed while it waits
-            self._idle.release()
-
-
-def _settle(future: Future[T], call: Callable[[], T]) -> None:
-    with contextlib.suppress(InvalidStateError):  # it was given up meanwhile
-        try:
-            result = call()
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-
-
 def _is_workers(file: str) -> bool:
-    if file.startswith(_OTHERS):
-        return file.startswith(_OURS) and str(Path(file).parent) != _OURS
-    return not file.startswith(_PYTHONS) and str(Path(file).parent) != _OURS
+    if str(Path(file).parent) in _OURS:
+        return False
+    return file.startswith(_OURS[0]) if file.startswith(_OTHERS) else not file.startswith(_PYTHONS)

@@ -190,6 +190,7 @@ class Answers:
             code = error.error_code
         else:
             _LOGGER.error("%s: %s failed", self._name, command["task"], exc_info=error)
-            text = f"{type(error).__name__}: {text}"
+            text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        text = text.encode(errors="backslashreplace").decode()  # half of a surrogate pair is no JSON
         now = int(self._clock())
         return wire.failure(command["request_id"], command["task"], code, shortened(text), now)

@@ -91,6 +91,7 @@ class Bridge:
         )
         self._latches, _, self._ledger, self._others = self.workers.shared
         self._background: set[asyncio.Task[None]] = set()
+        self._watch: list[asyncio.Task[None]] = []
         self._inbox = Inbox(self._handle, lambda topic: self._drop(topic, "more comes than can be done"))
         stop_topics = list(dict.fromkeys((wire.emergency_stop_topic(base), config.stop_topic)))
         self._lab_stop = LabStop(
@@ -122,6 +123,7 @@ class Bridge:
         others = [self._claim.beaten(), self._say_health(), self._speakers.run(), self._adoption.run()]
         others.append(self._old.run())
         beaten, *watch = [asyncio.create_task(one) for one in others]
+        self._watch = watch
         try:
             done, _ = await asyncio.wait((link, beaten), return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -148,6 +150,17 @@ class Bridge:
             await self._ledger.close(in_order=said)
             link.cancel()
             await asyncio.gather(link, beaten, *watch, return_exceptions=True)
+
+    @property
+    def online(self) -> bool:
+        """Whether everything was said on the present link, and the broker has it."""
+        return self._online and self._claim.online and self.connection.up
+
+    @property
+    def broken(self) -> BaseException | None:
+        """The error by which a part of it has ended that should not end."""
+        ended = [task for task in self._watch if task.done() and not task.cancelled()]
+        return next((error for task in ended if (error := task.exception())), None)
 
     def _may_say(self, device_id: str) -> bool:
         """Whether what the broker keeps of a device is ours to say."""

@@ -10,6 +10,7 @@ from typing import Annotated
 from lab2mqtt.core.parameters import Range
 from lab2mqtt.runtime import tls
 from lab2mqtt.runtime.address import Broker
+from lab2mqtt.runtime.credentials import credential
 from lab2mqtt.runtime.yaml_file import YamlFile
 
 
@@ -66,7 +67,7 @@ def broker_of(source: YamlFile, settings: BrokerSettings, folder: Path) -> Broke
         folder: Where the configuration stands.
     """
     given = {key: getattr(settings, key) for key in ("ca_file", "cert_file", "key_file")}
-    files = {key: str(folder / name) if name else None for key, name in given.items()}
+    files = {key: str(credential(folder / name)) if name else None for key, name in given.items()}
     for key, text in tls.problems(encrypted=settings.tls, **files).items():
         source.wrong(("broker", key), f"broker.{key} {text}")
     if files["key_file"]:
@@ -97,7 +98,7 @@ def _password(source: YamlFile, settings: BrokerSettings, folder: Path) -> str |
 
 def _from_file(source: YamlFile, name: str, folder: Path) -> str | None:
     where = ("broker", "password_file")
-    file = folder / name
+    file = credential(folder / name)
     try:
         password = file.read_text(encoding="utf-8").rstrip("\r\n")
     except UnicodeDecodeError:

@@ -66,6 +66,11 @@ class Claim:
         self._ran = False
         self._doubt: asyncio.Task[None] | None = None
 
+    @property
+    def online(self) -> bool:
+        """Whether the broker has told us that this process is online."""
+        return self._ours
+
     def forget(self) -> None:
         """A new link tells everything anew; call it before the link listens to anything."""
         self.close()

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 import pkgutil
 import typing
-from typing import Any, TypeVar
+from typing import Any
 
 from lab2mqtt import devices, wire
 from lab2mqtt.adopt.settings import DEFAULT_PREFIX, OldSettings
@@ -16,15 +16,13 @@ from lab2mqtt.core.description import BoundTask, Instance, bind, describe, descr
 from lab2mqtt.core.device import Device, Growth
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.core.interlock import Interlock
-from lab2mqtt.core.parameters import Schema, parameters_of
 from lab2mqtt.core.words import near, show
 from lab2mqtt.runtime.address import Broker
 from lab2mqtt.runtime.broker_section import BrokerSettings, broker_of, refuse_secrets
 from lab2mqtt.runtime.interlock_rules import Rules, check_rules, read_rules
 from lab2mqtt.runtime.keep import Keep
-from lab2mqtt.runtime.yaml_file import KeyPath, YamlFile
-
-T = TypeVar("T")
+from lab2mqtt.runtime.section import frozen, schema_of, section
+from lab2mqtt.runtime.yaml_file import YamlFile
 
 MOST_DEVICES = 1000  # of which the costs are known: docs/performance.md
 
@@ -219,7 +217,7 @@ def _read(file: Path) -> tuple[Rules, Config | None]:
     source = YamlFile.load(file)
     top = read_top(source)
     bridge = getattr(top, "bridge", "")
-    settings = _section(source, ("broker",), BrokerSettings)
+    settings = section(source, ("broker",), BrokerSettings)
     broker = broker_of(source, settings, file.parent) if settings else None
     listed = source.data.get("devices")
     if isinstance(listed, dict) and len(listed) > MOST_DEVICES:
@@ -228,7 +226,7 @@ def _read(file: Path) -> tuple[Rules, Config | None]:
     devices = [_device(source, str(name), bridge) for name in (listed if isinstance(listed, dict) else ())]
     known = {device.instance.device_id: device for device in devices if device}
     rules = read_rules(source, getattr(top, "base", wire.DEFAULT_BASE), known)
-    keep = _section(source, ("ledger",), Keep)
+    keep = section(source, ("ledger",), Keep)
     if top is None or broker is None or keep is None:
         return rules, None
     state = (file.parent / top.state) if top.state else default_state(bridge)
@@ -246,7 +244,7 @@ def _read(file: Path) -> tuple[Rules, Config | None]:
 def read_top(source: YamlFile) -> BridgeSettings | None:
     """The top of a file, its devices and its broker not looked into; what is wrong is noted."""
     refuse_secrets(source)
-    top = _section(source, (), BridgeSettings)
+    top = section(source, (), BridgeSettings)
     for key, fits, allowed in (
         ("bridge", wire.is_bridge_id, "an id of a-z, 0-9, - and _, at most 64 long"),
         ("base", wire.is_base, "a topic without wildcards and without / at its ends"),
@@ -270,7 +268,7 @@ def _adopted(source: YamlFile, top: BridgeSettings, prefixes: Sequence[str]) -> 
         source.wrong(("adopted",), "adopted: this bridge adopts nothing without adopt: true")
     for name in map(str, top.adopted):
         path = ("adopted", name)
-        settings = _section(source, path, OldSettings)
+        settings = section(source, path, OldSettings)
         if settings is None:
             continue
         if settings.prefix not in prefixes:
@@ -319,11 +317,11 @@ def make_device(
     """
     device = load_device(told.model)
     driver, settings_type = load_driver(device)
-    schema = _schema_of(settings_type, "settings")
+    schema = schema_of(settings_type, "settings")
     checked, wrong = schema.problems(settings or told.settings)
     if wrong:
         raise Misconfigured("; ".join(wrong.values()))
-    return _made(device_id, bridge, told, device, driver, settings_type(**_frozen(checked, schema, Path())))
+    return _made(device_id, bridge, told, device, driver, settings_type(**frozen(checked, schema, Path())))
 
 
 def _made(
@@ -351,7 +349,7 @@ def _device(source: YamlFile, device_id: str, bridge: str) -> DeviceConfig | Non
     if not wire.is_device_id(device_id):
         source.wrong(path, f"device id {device_id!r} is not made of a-z, 0-9, - and _, at most 64 long")
         return None
-    told = _section(source, path, DeviceSettings)
+    told = section(source, path, DeviceSettings)
     if told is None:
         return None
     try:
@@ -360,7 +358,7 @@ def _device(source: YamlFile, device_id: str, bridge: str) -> DeviceConfig | Non
     except Misconfigured as error:
         source.wrong((*path, "model"), str(error))
         return None
-    settings: Any = _section(source, (*path, "settings"), settings_type)
+    settings: Any = section(source, (*path, "settings"), settings_type)
     if settings is None:
         return None
     if told.simulated and not device.simulator:
@@ -382,42 +380,3 @@ def _known(model: str) -> Device[Any]:
     if model not in known:
         raise Misconfigured(f"model {model!r} is not one of {', '.join(known)}{near(model, known)}")
     return load_device(model)
-
-
-def _section(source: YamlFile, path: KeyPath, shape: type[T]) -> T | None:
-    """One mapping of the file as a dataclass; what is wrong is noted, and then there is none."""
-    values: Any = source.data
-    for key in path:
-        values = values.get(key) if isinstance(values, dict) else None
-    if values is None:
-        values = {}
-    where = ".".join(path)
-    if not isinstance(values, dict):
-        source.wrong(path, f"{where} {show(values)} is not a set of keys with values")
-        return None
-    schema = _schema_of(shape, where or "the file")
-    checked, wrong = schema.problems({str(key): value for key, value in values.items()})
-    for key, text in wrong.items():
-        source.wrong((*path, key), f"{where}.{text}" if where and key in schema.parameters else text)
-    try:
-        return None if wrong else shape(**_frozen(checked, schema, source.file.parent))
-    except Misconfigured as error:  # what no single key shows
-        source.wrong(path, f"{where}: {error}")
-        return None
-
-
-def _schema_of(shape: type, owner: str) -> Schema:
-    return Schema(parameters_of(shape), owner)
-
-
-def _frozen(values: dict[str, object], schema: Schema, folder: Path) -> dict[str, Any]:
-    """Settings are frozen; so are their lists. A relative path is seen from a folder."""
-    frozen: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, list):
-            frozen[key] = tuple(value)
-        elif isinstance(value, str) and schema.parameters[key].is_path:
-            frozen[key] = folder / value
-        else:
-            frozen[key] = value
-    return frozen

@@ -21,9 +21,6 @@ from lab2mqtt.runtime.running import GRACE, Running
 
 _LOGGER = logging.getLogger(__name__)
 
-QUEUE = 16  # commands that wait; one more is ``busy``
-READS = 8  # reads at once; one more is ``busy``
-
 
 class Execution:
     """Runs the tasks of one device.
@@ -85,13 +82,13 @@ class Execution:
             Refused: Too many wait, or too much is read.
         """
         if task.effect in ("read", "stop"):
-            if task.effect == "read" and self._reads >= READS:
-                raise Refused(f"{READS} reads are under way already", wire.BUSY)
+            if task.effect == "read" and self._reads >= self._device.reads:
+                raise Refused(f"{self._device.reads} reads are under way already", wire.BUSY)
             self._reads += 1
             self.spawn(self._beside(command, task, arguments))
             return
-        if self.running and len(self._queue) >= QUEUE:
-            raise Refused(f"{QUEUE} commands are waiting already", wire.BUSY)
+        if self.running and len(self._queue) >= self._device.waiting:
+            raise Refused(f"{self._device.waiting} commands are waiting already", wire.BUSY)
         self._record.note(command)
         if self.running is None:
             self._start(command, task, arguments)

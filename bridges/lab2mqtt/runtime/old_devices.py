@@ -111,6 +111,7 @@ class OldDevices:
         self._adopts = self._listens = False
         self._by_place: dict[tuple[str, str], _One] = {}
         self._by_id: dict[str, _One] = {}
+        self._bridged: set[tuple[str, str]] = set()  # another bridge speaks for them, as their status says
         self._turns: asyncio.Queue[_One] = asyncio.Queue()
         self._asking: set[asyncio.Task[None]] = set()
         self._kept = Kept(config.state and config.state / "old-devices.json")
@@ -144,7 +145,7 @@ class OldDevices:
 
     def hear(self, prefix: str, device_id: str, kind: str, message: Message) -> None:
         """Take a ``status`` or a ``result`` of a device that has no description."""
-        if not message.payload:
+        if not message.payload or self._is_bridged(prefix, device_id, kind, message.payload):
             return
         one = self._by_place.get((prefix, device_id)) or self._new(prefix, device_id, kind, message)
         if one is None:
@@ -167,6 +168,19 @@ class OldDevices:
         if one := self._by_place.get((prefix, device_id)):
             _LOGGER.info("%s/%s describes itself by now", prefix, device_id)
             self._drop(one)
+
+    def _is_bridged(self, prefix: str, name: str, kind: str, payload: bytes) -> bool:
+        """Whether a bridge serves these topics, as one does for scripts of the older dialect."""
+        place = prefix, name
+        if kind == "status":
+            self._bridged.discard(place)
+            with contextlib.suppress(wire.WireError):
+                if isinstance(old_words.read_status(payload).bridge, str):
+                    self._bridged.add(place)
+                    if one := self._by_place.get(place):
+                        _LOGGER.info("%s/%s is served by a bridge by now", *place)
+                        self._drop(one)
+        return place in self._bridged
 
     def hear_ours(self, message: Message) -> None:
         """Take what was said of a device on our own topics."""
@@ -282,8 +296,9 @@ class OldDevices:
             if kind == "result":
                 wire.read_result(message.payload)
                 is_old = not message.retained
-            else:  # another bridge speaks for what names one
-                is_old = not isinstance(old_words.read_status(message.payload).bridge, str)
+            else:
+                old_words.read_status(message.payload)
+                is_old = True
         except wire.WireError:
             return None
         return self._add(prefix, name) if is_old else None

@@ -10,6 +10,8 @@ import signal
 import sys
 from typing import Any
 
+from lab2mqtt.runtime.systemd import say
+
 EXIT_WITHIN = 4.5  # s; who stops us waits for five
 
 
@@ -50,6 +52,7 @@ def _look_for_garbage_less() -> None:
 
 
 def _end(task: "asyncio.Future[None]") -> None:
+    say("STOPPING=1", "STATUS=Ending in order")
     task.cancel()
     # A thread that hangs in a driver would keep the interpreter alive for ever.
     asyncio.get_running_loop().call_later(EXIT_WITHIN, os._exit, 1)

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from lab2mqtt.core.errors import Misconfigured
 from lab2mqtt.runtime import running_demo, tls
 from lab2mqtt.runtime.address import Broker
+from lab2mqtt.runtime.credentials import credential
 
 DEFAULT_BROKER = "mqtt://127.0.0.1:1883"
 
@@ -35,9 +37,9 @@ def with_files(broker: Broker, *, ca: str | None, cert: str | None, key: str | N
     """
     broker = replace(
         broker,
-        ca_file=ca or broker.ca_file,
-        cert_file=cert or broker.cert_file,
-        key_file=key or broker.key_file,
+        ca_file=_own(ca or broker.ca_file),
+        cert_file=_own(cert or broker.cert_file),
+        key_file=_own(key or broker.key_file),
     )
     files = {"ca_file": broker.ca_file, "cert_file": broker.cert_file, "key_file": broker.key_file}
     if wrong := tls.problems(encrypted=broker.tls, **files):
@@ -45,3 +47,7 @@ def with_files(broker: Broker, *, ca: str | None, cert: str | None, key: str | N
         hint = "" if broker.tls else f": {broker} is not encrypted, mqtts:// is"
         raise Misconfigured("\n".join(f"{names[key]} {text}{hint}" for key, text in wrong.items()))
     return broker
+
+
+def _own(file: str | None) -> str | None:
+    return str(credential(Path(file))) if file else None

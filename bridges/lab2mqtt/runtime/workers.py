@@ -43,7 +43,7 @@ class Workers(Mapping[str, Worker]):
 
     Attributes:
         shared: What they have in common.
-        on_result: Told of each result, with the id of its device.
+        on_said: Told of each message but pictures: the device's id, the kind, the message.
         by_topic: The same workers, by their command topics.
         interpreters: Those of their dialects, by the topics of these.
     """
@@ -83,7 +83,7 @@ class Workers(Mapping[str, Worker]):
         self._workers: dict[str, Worker] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._found = Found({}, [], [])
-        self.on_result: Callable[[str, dict[str, Any] | str], None] | None = None
+        self.on_said: Callable[[str, str, dict[str, Any] | str], None] | None = None
         self.by_topic: dict[str, Worker] = {}
         self.interpreters: dict[str, Interpreter] = {}
 
@@ -202,8 +202,8 @@ class Workers(Mapping[str, Worker]):
     ) -> None:
         if retain and not self._may_say(device_id):
             return  # the broker has another's word
-        if kind == "result" and self.on_result and not isinstance(message, bytes):
-            self.on_result(device_id, message)
+        if self.on_said and not isinstance(message, bytes):
+            self.on_said(device_id, kind, message)
         if isinstance(message, str):
             self._publish(topics[kind], message, qos=qos, retain=retain)
             return

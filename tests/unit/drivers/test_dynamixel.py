@@ -8,16 +8,24 @@ import time
 import tty
 from typing import Any
 
+from dynamixel_sdk import PortHandler
 import pytest
 import serial  # type: ignore[import-untyped]
 
 from lab2mqtt.core.errors import Fault, Garbled, Refused, Unreachable
+from lab2mqtt.drivers import dynamixel
 from lab2mqtt.drivers.dynamixel import Dynamixel
 from lab2mqtt.drivers.dynamixel_registers import hardware_errors
 from lab2mqtt.drivers.packet_lock import PacketLock
 
 MODELS = ("XL430-W250", "XM430-W350", "XC330-T288")
 PACKET = 0.05  # s that a packet may take, its timeout included
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal is taken for a wire: nobody waits for the program behind it."""
+    monkeypatch.setattr(dynamixel, "_PROGRAM", 0.0)
 
 
 @pytest.fixture
@@ -81,6 +89,7 @@ def test_the_alert_bit_is_no_error(servo: Dynamixel, bench: Any) -> None:  # noq
     assert hardware_errors(servo.read("hardware_error_status")) == ["input voltage"]
 
 
+@pytest.mark.usefixtures("wire")
 def test_a_silent_servo_is_unreachable_in_time(servo: Dynamixel, bench: Any) -> None:  # noqa: ANN401
     """One try takes no longer than a stop may wait; and it comes back by itself."""
     bench.fault("silent")
@@ -102,6 +111,7 @@ def test_garbled_answers(servo: Dynamixel, bench: Any) -> None:  # noqa: ANN401
     assert [servo.read("present_temperature") for _ in range(20)] == [29] * 20
 
 
+@pytest.mark.usefixtures("wire")
 def test_a_late_answer_is_not_taken_for_another(servo: Dynamixel, bench: Any) -> None:  # noqa: ANN401
     """Answers carry no number; the length gives them away."""
     bench.fault("slow", seconds=0.05)
@@ -118,6 +128,44 @@ def test_slow_but_in_time(servo: Dynamixel, bench: Any) -> None:  # noqa: ANN401
     """A USB adapter with its latency timer at 16 ms."""
     bench.fault("slow", seconds=0.016)
     assert servo.read("present_temperature") == 29
+
+
+def test_a_stop_has_no_patience(servo: Dynamixel, bench: Any) -> None:  # noqa: ANN401
+    """Neither with the packet under way nor with its own."""
+    bench.fault("silent")
+
+    def poll() -> None:
+        with pytest.raises(Unreachable):
+            servo.ping()
+
+    polling = threading.Thread(target=poll)
+    polling.start()
+    time.sleep(0.01)
+    began = time.monotonic()
+    with pytest.raises(Unreachable):
+        servo.write("torque_enable", 0, urgent=True)
+    assert time.monotonic() - began < 3 * PACKET
+    polling.join()
+
+
+@pytest.mark.usefixtures("wire")
+def test_an_answer_that_came_in_time_is_taken_late(servo: Dynamixel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine holds the bridge up between a question and its answer."""
+    begin = PortHandler.setPacketTimeout
+
+    def held_up(port: PortHandler, length: int) -> None:
+        begin(port, length)
+        time.sleep(3 * PACKET)
+
+    monkeypatch.setattr(PortHandler, "setPacketTimeout", held_up)
+    servo.ping()
+    assert servo.read_block("present_position", "present_temperature")["present_temperature"] == 29
+
+
+def test_a_program_behind_a_terminal_is_waited_for(servo: Dynamixel, bench: Any) -> None:  # noqa: ANN401
+    """A simulator, on a busy machine."""
+    bench.fault("slow", seconds=4 * PACKET)
+    servo.ping()
 
 
 def test_unplugged_and_plugged_in(servo: Dynamixel, bench: Any) -> None:  # noqa: ANN401
@@ -167,6 +215,7 @@ def test_a_second_program_is_kept_out(servo: Dynamixel, bench: Any) -> None:  # 
     assert servo.read("led") == 0
 
 
+@pytest.mark.usefixtures("wire")
 def test_noise_does_not_hold_the_line() -> None:
     """A line full of rubbish ends a packet in its time, or a stop would wait for ever."""
     master, slave = os.openpty()

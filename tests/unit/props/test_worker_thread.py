@@ -15,7 +15,8 @@ import time
 import pytest
 
 from lab2mqtt.core.errors import Fault
-from lab2mqtt.props.worker_thread import SPARE_FILES, THREADS, WorkerThread, ended
+from lab2mqtt.props.worker_thread import SPARE_FILES, THREADS, WorkerThread
+from lab2mqtt.runtime.other_loop import ended
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from tests.unit.kitchen_sink import KitchenSinkDriver, make_config
+from tests.unit.kitchen_sink import DEVICE, KitchenSinkDriver, make_config
 from tests.unit.runtime.test_stop import stalled
 
 from lab2mqtt import wire
@@ -544,7 +544,7 @@ async def test_commands_run_one_at_a_time_in_the_order_in_which_they_came(bench:
 async def test_a_full_queue_says_busy_and_the_others_still_run(bench: Bench) -> None:
     """Bounded: a loop that runs wild does not fill the memory."""
     first = bench.send("pour")
-    waiting = [bench.send("choose_basin", {"basin": "right"}) for _ in range(execution_module.QUEUE)]
+    waiting = [bench.send("choose_basin", {"basin": "right"}) for _ in range(DEVICE.waiting)]
     assert (await bench.call("set_light", {"on": True}))["error_code"] == "busy"
     bench.driver.pours_go.set()
     await bench.result(waiting[-1])
@@ -562,7 +562,7 @@ async def test_reads_run_at_once_beside_a_task(bench: Bench) -> None:
 async def test_what_stops_runs_at_once_beside_a_task(bench: Bench) -> None:
     """It would come too late behind what it is to end; and there is no too many."""
     pour, waits = bench.send("pour"), bench.send("rinse", {"seconds": 1})
-    for _ in range(execution_module.READS):
+    for _ in range(DEVICE.reads):
         bench.send("stare")
     assert (await bench.call("turn_off"))["status"] == "success"
     assert (await bench.result(pour))["result"] == "poured"
@@ -599,7 +599,7 @@ async def test_who_stops_something_is_told_of(bench: Bench) -> None:
 
 async def test_reads_are_bounded_too(bench: Bench) -> None:
     """Each holds a thread."""
-    for _ in range(execution_module.READS):
+    for _ in range(DEVICE.reads):
         bench.send("stare")
     assert (await bench.call("look"))["error_code"] == "busy"
     bench.driver.go.set()
@@ -735,7 +735,7 @@ async def test_a_stop_during_a_task_stops_first_and_ends_it(bench: Bench) -> Non
 async def test_a_stop_ends_what_waits_and_passes_a_full_queue(bench: Bench) -> None:
     """A stop never says busy."""
     bench.send("pour")
-    waiting = [bench.send("choose_basin", {"basin": "right"}) for _ in range(execution_module.QUEUE)]
+    waiting = [bench.send("choose_basin", {"basin": "right"}) for _ in range(DEVICE.waiting)]
     assert (await bench.call("emergency_stop"))["status"] == "success"
     assert {(await bench.result(one))["error_code"] for one in waiting} == {"emergency_stopped"}
     assert (await bench.heard("result", task="pour"))["error_code"] == "emergency_stopped"
