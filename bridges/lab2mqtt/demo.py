@@ -20,6 +20,7 @@ from typing import NamedTuple
 import yaml
 
 from lab2mqtt import wire
+from lab2mqtt.boards import image
 from lab2mqtt.client import Lab
 from lab2mqtt.core.errors import LabError, Misconfigured
 from lab2mqtt.core.words import near
@@ -31,6 +32,7 @@ from lab2mqtt.props import examples
 from lab2mqtt.runtime import config, running_demo, simulated
 from lab2mqtt.runtime.mqtt import BrokerError
 from lab2mqtt.simulators import OPENTRONS
+from lab2mqtt.simulators.board import flash
 
 BRIDGE = "demo"
 AREA = "Demo lab"
@@ -99,7 +101,7 @@ def demo(options: argparse.Namespace) -> int:
             _Demo(options, stack).run()
     except KeyboardInterrupt:
         _say("Ended; nothing is left running.")
-    except (LabError, HubError, BrokerError) as error:
+    except (LabError, HubError, BrokerError, image.ImageError) as error:
         _say(f"lab2mqtt demo: {error}")
         return 1
     return 0
@@ -213,6 +215,10 @@ class _Demo:
     def _hosted(self) -> list[str]:
         return [name for name in self._wanted if name in HOSTED]
 
+    @property
+    def _boards_common(self) -> Path:
+        return self._state / "boards" / "common"
+
     def _mosquitto(self) -> Path | None:
         """Home Assistant wants MQTT 5, which the embedded broker does not speak."""
         try:
@@ -232,21 +238,25 @@ class _Demo:
             self._start("broker", ["broker", "--port", str(self._port)])
 
     def _start_boards(self, interpreter: Path) -> None:
+        nodes = {board: board for board in self._boards}
+        for prop in self._hosted:
+            if board := HOSTED[prop].board:
+                nodes[board] = str(examples.folder() / prop / "firmware")
+        # Once for all, while the broker starts.
+        flash.prepare(self._boards_common, nodes.values())
         # A board that finds no broker waits for a second.
         deadline = time.monotonic() + READY_WITHIN
         while not listens(self._port) and time.monotonic() < deadline:
             time.sleep(0.02)
-        for board in self._boards:
-            options = ["--name", BOARDS[board].name, "--area", AREA]
-            self._start_board(interpreter, board, board, options)
-        for prop in self._hosted:
-            if board := HOSTED[prop].board:
-                self._links[board] = self._state / f"{board}.link"
-                self._start_board(interpreter, board, str(examples.folder() / prop / "firmware"), [])
+        for board, node in nodes.items():
+            self._links[board] = self._state / f"{board}.link"
+            self._start_board(interpreter, board, node)
 
-    def _start_board(self, interpreter: Path, board: str, node: str, more: list[str]) -> None:
+    def _start_board(self, interpreter: Path, board: str, node: str) -> None:
         options = ["--node", node, "--device-id", board, "--broker", f"{LOOPBACK}:{self._port}"]
-        options += ["--state", str(self._state / "boards" / board), "--micropython", str(interpreter), *more]
+        options += ["--state", str(self._state / "boards" / board), "--common", str(self._boards_common)]
+        options += ["--micropython", str(interpreter)]
+        options += ["--name", BOARDS[board].name, "--area", AREA] if board in BOARDS else []
         options += [word for setting in SETTINGS.get(board, ()) for word in ("--setting", setting)]
         command = simulated.command_of("lab2mqtt.simulators.board", self._links[board], options)
         self._start_process(_Process(f"simulator of {board}", command, self._log(board)))

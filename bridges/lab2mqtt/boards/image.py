@@ -1,7 +1,7 @@
 """The image of a board: all that lies on its flash, made of the firmware, one node and a configuration."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 import importlib
 import importlib.util
 import json
@@ -34,6 +34,7 @@ def build(
     *,
     version: str = __version__,
     key: str = "",
+    runtime: Path | None = None,
 ) -> Manifest:
     """Write what lies on the flash of a board; what a board wrote there itself stays.
 
@@ -46,6 +47,7 @@ def build(
         secrets: The board's ``secrets.json``; None writes no such file.
         version: Of the application, as the board will tell it.
         key: With which the manifest is signed; by default the ``update_key`` of the secrets.
+        runtime: One that ``build_runtime`` made for this node among others; by default it is made here.
 
     Raises:
         ImageError: There is no such node, or it does not compile.
@@ -57,13 +59,35 @@ def build(
         _copy(firmware() / name, out / name)
     key = key or str((secrets or {}).get("update_key") or "")
     manifest = _application(source, out / "app_a", version, key)
-    _runtime(source, out / "lib")
-    _write(out / "lib" / "labboard" / "house.json", house())
+    if runtime:
+        shutil.copytree(runtime, out / "lib", dirs_exist_ok=True)
+    else:
+        build_runtime([source], out / "lib")
     if config is not None:
         _write(out / "config.json", over(defaults(source), config))
     if secrets is not None:
         _write(out / "secrets.json", secrets)
     return manifest
+
+
+def build_runtime(sources: Iterable[Path], out: Path) -> None:
+    """Write what an update does not replace.
+
+    Args:
+        sources: The folders of the nodes that it is for, see ``node_folder``.
+        out: The folder to write into, on a board ``/lib``; made where there is none.
+
+    Raises:
+        ImageError: It does not compile.
+    """
+    modules = {file.stem: file for file in sorted((firmware() / "labboard").glob("*.py"))}
+    texts = {name: file.read_text("utf-8") for name, file in {**modules, WIRE: Path(wire.__file__)}.items()}
+    applications = [*(source / "main.py" for source in sources), *_all_parts()]
+    used = {str(file): file.read_text("utf-8") for file in applications}
+    for name, text in compact(texts, used).items():
+        # Without line numbers, which would take 3 KB: what crashes is the application, and that has them.
+        compiled(text, out / ("labboard" if name in modules else "") / f"{name}.py", "-O3")
+    _write(out / "labboard" / "house.json", house())
 
 
 def node_folder(node: str | Path) -> Path:
@@ -127,16 +151,6 @@ def house() -> dict[str, str]:
         "tasks": {name: task.as_json() for name, task in tasks.items()},
     }
     return {what: json.dumps(members, separators=(",", ":"))[1:-1] for what, members in told.items()}
-
-
-def _runtime(source: Path, folder: Path) -> None:
-    """Write what an update does not replace."""
-    modules = {file.stem: file for file in sorted((firmware() / "labboard").glob("*.py"))}
-    sources = {name: file.read_text("utf-8") for name, file in {**modules, WIRE: Path(wire.__file__)}.items()}
-    application = {str(file): file.read_text("utf-8") for file in (source / "main.py", *_all_parts())}
-    for name, text in compact(sources, application).items():
-        # Without line numbers, which would take 3 KB: what crashes is the application, and that has them.
-        compiled(text, folder / ("labboard" if name in modules else "") / f"{name}.py", "-O3")
 
 
 def _all_parts() -> list[Path]:

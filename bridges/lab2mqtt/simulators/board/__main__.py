@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--area", default="", help="where it stands")
     parser.add_argument("--link", type=Path, metavar="PATH", help="its control socket is PATH.control")
     parser.add_argument("--state", type=Path, metavar="DIR", help="keeps its flash over a restart")
+    parser.add_argument("--common", type=Path, metavar="DIR", help="what it has in common with other boards")
     parser.add_argument("--micropython", type=Path, metavar="PATH", help="what runs it")
     parser.add_argument("--heap", default=HEAP, metavar="N", help=f"of MicroPython ({HEAP})")
     parser.add_argument(
@@ -100,6 +101,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         image.over(told, options.config),
         options.secrets,
         heap=options.heap,
+        common=options.common,
         link=options.link,
         faults=options.fault,
         parent=options.parent,

@@ -28,6 +28,7 @@ class Plan:
         secrets: Its secrets.json.
         files: More that lies on its flash, by name.
         heap: Of MicroPython.
+        common: What it has in common with other boards, as ``flash.prepare`` built it; by default its own.
         link: Its control socket is there, with ``.control`` behind the name; without one it has none.
         faults: From the start.
         parent: It ends when this process is no longer its parent.
@@ -39,6 +40,7 @@ class Plan:
     secrets: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     heap: str = HEAP
+    common: Path | None = None
     link: Path | None = None
     faults: Sequence[str] = ()
     parent: int | None = None
@@ -56,11 +58,14 @@ async def supervise(plan: Plan, folder: Path, ended: asyncio.Event) -> None:
         image.ImageError: The node cannot be built.
         OSError: The interpreter does not start, or something cannot be written.
     """
-    stand_ins = flash.stand_ins(folder / "flash")
+    common = plan.common or folder / "common"
+    stand_ins = flash.stand_ins(common)
     hardware = Hardware(plan.interpreter, folder / "flash", folder / "sim", plan.heap, stand_ins)
     for each in (hardware.flash, hardware.sim):
         each.mkdir(parents=True, exist_ok=True)
-    flash.lay(hardware.flash, plan.node, plan.config, plan.secrets)
+    if not plan.common:
+        flash.prepare(common, [plan.node])
+    flash.lay(hardware.flash, plan.node, plan.config, plan.secrets, common)
     for name, content in plan.files.items():
         (hardware.flash / name).write_bytes(content)
     world = World(hardware.sim)
