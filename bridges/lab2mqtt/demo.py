@@ -217,7 +217,8 @@ class _Demo:
 
     @property
     def _boards_common(self) -> Path:
-        return self._state / "boards" / "common"
+        common: Path = self._state / "boards" / "common"
+        return common
 
     def _mosquitto(self) -> Path | None:
         """Home Assistant wants MQTT 5, which the embedded broker does not speak."""

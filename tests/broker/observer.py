@@ -41,7 +41,6 @@ def _json(one: Heard) -> Any:  # noqa: ANN401 - JSON
 
 
 SETTLED_WITHIN = 15.0  # s
-LOST_AFTER = 3.0  # s
 
 
 class Observer:
@@ -57,34 +56,11 @@ class Observer:
         client_id: str = "",
     ) -> None:
         self._filters = filters
-        self._client_id = client_id
         self._news = threading.Condition()
         self._heard: list[Heard] = []
         self._marker = marker or f"observer/{uuid.uuid4().hex}"
-        self._where = port, login, tls
-        deadline = time.monotonic() + SETTLED_WITHIN
-        while True:
-            self._client = self._connected()
-            try:
-                self.wait(self._marker, within=LOST_AFTER)
-            except AssertionError:
-                self.close()
-                if time.monotonic() > deadline:
-                    raise
-                self._heard.clear()
-            else:
-                return
-
-    def _connected(self) -> paho.Client:
-        """A new client.
-
-        When somebody else connects in the moment, amqtt now and then acknowledges a subscription of several
-        topics and takes only the first of them ("dictionary changed size during iteration"), or says nothing
-        more to that client: another one is heard.
-        """
-        port, login, tls = self._where
-        client_id = self._client_id or f"observer-{uuid.uuid4().hex[:8]}"
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id)
+        client_id = client_id or f"observer-{uuid.uuid4().hex[:8]}"
+        client = self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id)
         client.max_inflight_messages_set(1000)
         client.reconnect_delay_set(1, 1)
         client.on_connect = self._on_connect
@@ -97,7 +73,7 @@ class Observer:
             client.tls_set_context(tls)
         client.connect(LOOPBACK, port, keepalive=60)
         client.loop_start()
-        return client
+        self.wait(self._marker, within=SETTLED_WITHIN)
 
     def close(self) -> None:
         """Disconnect."""
@@ -189,10 +165,7 @@ class Observer:
 def retained(port: int, *filters: str) -> dict[str, bytes]:
     """What the broker keeps on some topics, as a newcomer is told it."""
     with Observer(port, *filters) as newcomer:
-        kept = {one.topic: one.payload for one in newcomer.heard() if one.retain and one.payload}
-    # amqtt also tells a newcomer what others have subscribed to.
-    wanted = [topic for topic in kept if any(paho.topic_matches_sub(one, topic) for one in filters)]
-    return {topic: kept[topic] for topic in wanted}
+        return {one.topic: one.payload for one in newcomer.heard() if one.retain and one.payload}
 
 
 def until(

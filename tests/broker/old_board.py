@@ -121,8 +121,6 @@ class OldBoard:
 
     def _heard(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
         del client, userdata
-        if message.topic != f"{self._topic}/command":
-            return  # amqtt tells a newcomer of everything that is retained
         command = json.loads(message.payload)
         self.asked.append(command)
         self._work.put(command)

@@ -176,8 +176,6 @@ class PlayedBoard:
                 self._say("event", wire.encode(wire.event("emergency_stopped", now, **told)))
                 self.say_state()
             return
-        if message.topic != self.topic("command"):
-            return  # amqtt also tells a newcomer what others have subscribed to
         command = wire.read_command(message.payload)
         self.commands.append(command)
         task = command["task"]

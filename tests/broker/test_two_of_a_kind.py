@@ -71,7 +71,7 @@ def twin(bench: Bench, tmp_path: Path) -> Iterator[Callable[..., Twin]]:
 
 
 def _health(bench: Bench, bridge: str, key: str, value: Any, since: int, within: float = 25.0) -> None:  # noqa: ANN401
-    """Wait until a bridge tells this in its health; amqtt may say nothing on its first link, for 10 s."""
+    """Wait until a bridge tells this in its health."""
     topic = f"{bench.base}/bridge/{bridge}/health"
     bench.seen.wait(topic, lambda told: bool(told) and told[key] == value, since=since, within=within)
 

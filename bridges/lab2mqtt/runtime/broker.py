@@ -22,8 +22,9 @@ async def serve(port: int) -> None:
     """
     try:
         # Here, because it takes a quarter of a second that a bridge need not pay.
-        from amqtt.broker import Broker  # noqa: PLC0415
         from amqtt.errors import BrokerError  # noqa: PLC0415
+
+        from lab2mqtt.runtime.amqtt_broker import Broker  # noqa: PLC0415
     except ImportError as error:
         raise Misconfigured("the embedded broker is not installed: pip install 'lab2mqtt[broker]'") from error
     logging.getLogger("amqtt").setLevel(logging.ERROR)  # it tells every connection

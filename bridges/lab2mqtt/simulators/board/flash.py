@@ -17,9 +17,10 @@ def stand_ins(common: Path) -> Path:
 
 
 def prepare(common: Path, nodes: Iterable[str]) -> None:
-    """Build what boards of these nodes have in common: the runtime, and what stands in for a board's own modules.
+    """Build what boards of these nodes have in common.
 
-    That takes half a second, unless it is there and nothing of it has changed.
+    That is the runtime, and what stands in for a board's own modules. It takes half a second, unless it is
+    there and nothing of it has changed.
 
     Args:
         common: The folder to build it in.
