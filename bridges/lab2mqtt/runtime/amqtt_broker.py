@@ -10,9 +10,9 @@ from amqtt.session import Session
 class Broker(broker.Broker):  # type: ignore[misc]
     """A broker that tells nobody what others subscribed to.
 
-    Up to amqtt 0.12.1, whoever connects is sent all that is retained on every topic that anybody else has
-    subscribed to. Where somebody subscribes to one more topic meanwhile, the broker fails on the way, and never
-    answers what the newcomer asks for on that connection.
+    Up to amqtt 0.12.1, whoever connects is sent all that is retained on every topic that anybody subscribed
+    to. Where somebody subscribes to one more topic meanwhile, the broker fails on the way, and never answers
+    what the newcomer asks for on that connection.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
