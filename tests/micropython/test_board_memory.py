@@ -55,6 +55,7 @@ def bare(micropython32: Path, tmp_path: Path, broker: Broker) -> Iterator[Bare]:
     """The board, switched on."""
     board = Bare(micropython32, tmp_path, broker.port)
     yield board
+    print(board.said())  # noqa: T201 - shown where the test fails
     child.stop(board.process, 5)
 
 
