@@ -181,7 +181,7 @@ def test_a_task_is_stopped_when_another_device_begins_to_turn(lab: Lab) -> None:
     bench.call("get_position")
     assert bench.events(running) == ["task_failed"]
     lab.stop_other()
-    assert lab.why_not("move_to_angle", angle=bench.aim) == ""
+    assert lab.why_not("move_to_angle", angle=round(stood["position"])) == ""  # near by, so slow as it is
 
 
 def test_a_task_that_may_finish_is_let_finish(lab: Lab) -> None:
