@@ -11,7 +11,6 @@ default makes a parameter optional. Plain functions and coroutine functions alik
 from collections.abc import Callable
 from dataclasses import dataclass
 import inspect
-import math
 from typing import Any, Literal, TypeVar, get_args, overload
 
 from lab2mqtt import wire
@@ -20,6 +19,7 @@ from lab2mqtt.core.description import returns_of, summary_of
 from lab2mqtt.core.device import Task
 from lab2mqtt.core.house import HOUSE_TASKS
 from lab2mqtt.core.parameters import Parameter
+from lab2mqtt.core.seconds import check_timeout
 from lab2mqtt.orchestration.signatures import function_of, signature_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -141,8 +141,10 @@ def _check(call: Callable[..., Any], name: object, told: str | None, timeout: ob
         raise TypeError(f"{name}: {call!r} is no function; put a function around it")
     if inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call):
         raise TypeError(f"{name} is a generator, of which a call does nothing; return a list")
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < math.inf:
-        raise ValueError(f"{name}: timeout {timeout!r} is not a number of seconds above 0")
+    try:
+        check_timeout(timeout)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _register(call: Callable[..., Any], name: str, told: Effect | None, timeout: float) -> None:

@@ -13,6 +13,7 @@ import uuid
 import httpx
 
 from lab2mqtt import wire
+from lab2mqtt.core.seconds import check_timeout
 from lab2mqtt.orchestration.task_failed import TaskFailed
 
 _LOGGER = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class _Server:
             raise ValueError(f"base_url {base_url!r} is not http://host:port or https://…")
         if token and not _TOKEN.fullmatch(token):
             raise ValueError("the token is not printable ASCII characters without spaces")
-        self.timeout = _seconds(timeout)
+        self.timeout = check_timeout(timeout)
         self.settings: dict[str, Any] = {
             "headers": {"Authorization": f"Bearer {token}"} if token else {},
             "verify": ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify,
@@ -63,7 +64,7 @@ class _Server:
         """The arguments of the request that calls a task."""
         if twice := sorted(set(parameters or ()) & set(more)):
             raise TypeError(f"{twice[0]} was given twice, in the parameters and as a keyword")
-        patience = self.timeout if timeout is None else _seconds(timeout)
+        patience = self.timeout if timeout is None else check_timeout(timeout)
         headers = {"Idempotency-Key": uuid.uuid4().hex, "Prefer": f"wait={math.ceil(patience)}"}
         _LOGGER.debug("%s: %s asked for %s", headers["Idempotency-Key"], self.url, task_name)
         return {
@@ -308,12 +309,6 @@ class AsyncOrchestratorClient:
         except httpx.TransportError as error:
             raise self._server.no_answer(error) from error
         return self._server.read(answer)
-
-
-def _seconds(timeout: object) -> float:
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < math.inf:
-        raise ValueError(f"timeout {timeout!r} is not a number of seconds above 0")
-    return timeout
 
 
 def _timeout(seconds: float) -> httpx.Timeout:

@@ -12,6 +12,7 @@ import uuid
 
 from lab2mqtt import wire
 from lab2mqtt.adopt import old_words
+from lab2mqtt.core.seconds import check_timeout
 from lab2mqtt.orchestration.mqtt_link import Address, Link
 from lab2mqtt.orchestration.task_failed import TaskFailed
 
@@ -128,9 +129,7 @@ class MQTTOrchestratorClient:
         """
         if twice := sorted(set(parameters or ()) & set(kwargs)):
             raise TypeError(f"{twice[0]} was given twice, in the parameters and as a keyword")
-        patience = self.timeout if timeout is None else timeout
-        if not 0 < patience < math.inf:
-            raise ValueError(f"timeout {patience!r} is not a number of seconds above 0")
+        patience = check_timeout(self.timeout if timeout is None else timeout)
         deadline = time.monotonic() + patience
         self._link.wait_up(min(patience, LINK_WITHIN))
         request_id = uuid.uuid4().hex

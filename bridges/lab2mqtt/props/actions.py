@@ -14,6 +14,7 @@ from lab2mqtt.core.description import returns_of, summary_of
 from lab2mqtt.core.errors import Refused
 from lab2mqtt.core.house import HOUSE_TASKS
 from lab2mqtt.core.parameters import Parameter, Schema, parameters_of
+from lab2mqtt.core.seconds import check_timeout
 from lab2mqtt.core.words import show
 
 _LOGGER = logging.getLogger(__name__)
@@ -79,9 +80,7 @@ def action(
     """
     if effect not in ("", *wire.EFFECTS):
         raise ValueError(f"effect {effect!r} is not one of {', '.join(wire.EFFECTS)}")
-    if not 0 < timeout < math.inf:
-        raise ValueError(f"timeout {timeout!r} is not a number of seconds above 0")
-    declared = _Declared(name, effect, timeout, icon, entity)
+    declared = _Declared(name, effect, check_timeout(timeout), icon, entity)
 
     def mark(marked: _F) -> _F:
         setattr(marked, _MARK, declared)

@@ -43,13 +43,13 @@ class Flood:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join()
+        await asyncio.to_thread(self._thread.join)  # it may wait for the main loop
 
     def _run(self) -> None:
         while not self._over.is_set():
@@ -90,7 +90,7 @@ async def test_who_floods_waits_and_nothing_is_lost(
     """As long as the main loop turns, which on a busy machine it may not do for a while."""
     monkeypatch.setattr(outbox_module, "PATIENCE", 10.0)
     box = outbox.box("flooder")
-    with Flood(box) as flood:
+    async with Flood(box) as flood:
         await asyncio.sleep(0.3)
     await outbox.drained(within=10)
     assert flood.count > ROOM
@@ -115,8 +115,9 @@ async def test_a_flood_delays_neither_the_main_loop_nor_other_boxes(said: Said) 
     )
     quiet = outbox.box("quiet")
     floods = [Flood(outbox.box(f"flooder {number}")) for number in range(3)]
-    with switching_as_the_host(), floods[0], floods[1], floods[2]:
-        late = await longest_wait(asyncio.to_thread(put, time.monotonic() + 1.0))
+    with switching_as_the_host():
+        async with floods[0], floods[1], floods[2]:
+            late = await longest_wait(asyncio.to_thread(put, time.monotonic() + 1.0))
     await outbox.drained()
     assert len(delays) > 10
     assert sorted(delays)[len(delays) * 9 // 10] < 0.1
@@ -359,7 +360,7 @@ async def test_a_box_is_drained_although_more_comes(said: Said) -> None:
     """Of what was there before."""
     outbox = Outbox(asyncio.get_running_loop(), said)
     box = outbox.box("flooder")
-    with Flood(box):
+    async with Flood(box):
         await said.until(lambda: len(said.messages) > 10)
         before = len(said.messages)
         began = time.monotonic()
