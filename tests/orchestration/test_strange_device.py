@@ -116,6 +116,15 @@ def test_its_status_is_retained_and_ends_with_it(broker: Mosquitto, release: str
         seen.barrier()
 
 
+def test_who_asks_for_one_that_never_was_there_is_told_so(broker: Mosquitto) -> None:
+    """With the topic on which it would have said something."""
+    with (
+        MQTTOrchestratorClient(LOOPBACK, "nobody", broker.port, topic_prefix="lab2mqtt") as one,
+        pytest.raises(TimeoutError, match="nobody ever said anything on lab2mqtt/nobody/status"),
+    ):
+        one.execute_task("echo", timeout=0.5)
+
+
 def test_an_answer_comes_although_the_broker_was_away(broker: Mosquitto) -> None:
     """The broker ends in the midst of a task, and comes back empty."""
     python = paho_releases.python(paho_releases.RELEASES[0])

@@ -210,6 +210,8 @@ class MQTTOrchestratorClient:
         return {**message, "expires_at": expires_at} if self._remembers else message
 
     def _absence(self) -> str:
+        if not self._heard_status.is_set():
+            return f", and nobody ever said anything on {self._status}: is it called so?"
         return ", and says that it is offline" if self._said.get("status") == wire.OFFLINE else ""
 
     # In the link's thread
