@@ -83,6 +83,8 @@ class Served:
                 raise ValueError(
                     f"{what} {topic!r} is not a topic without wildcards and without / at its ends"
                 )
+        if topic_prefix == wire.bridge_topic(base, "", "").rstrip("/"):
+            raise ValueError(f"topic_prefix {topic_prefix!r} is where bridges speak")
         if set(spoken) & set("/+#\0"):
             raise ValueError(f"device_id {spoken!r} cannot stand in a topic: it has /, + or #")
         self.functions: Mapping[str, Function] = {}

@@ -224,6 +224,8 @@ def test_wrong_names_and_no_tasks_are_told() -> None:
         Served("///")
     with pytest.raises(ValueError, match="topic_prefix 'ot2/#' is not a topic"):
         Served("cell", topic_prefix="ot2/#")
+    with pytest.raises(ValueError, match="topic_prefix 'lab/bridge' is where bridges speak"):
+        Served("cell", base="lab", topic_prefix="lab/bridge")
     with pytest.raises(ValueError, match="there is no task: put @task"):
         Served("cell").start()
 
