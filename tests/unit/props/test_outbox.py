@@ -268,7 +268,7 @@ async def test_drained_does_not_wait_for_one_that_never_falls_silent() -> None:
     echo.put("tick", "0")
     began = time.monotonic()
     await outbox.drained(0.2)
-    assert 0.2 <= time.monotonic() - began < 0.5
+    assert 0.2 <= time.monotonic() - began < 2
     echo.close()
 
 

@@ -307,7 +307,7 @@ async def test_one_that_hangs_is_left_and_nobody_waits_for_it() -> None:
     waiting = thread.submit(asyncio.sleep(0))
     began = time.monotonic()
     assert not await thread.end(0.2)
-    assert time.monotonic() - began < 0.4
+    assert time.monotonic() - began < 2
     assert waiting.cancelled()
     assert isinstance(blocking.exception(), concurrent.futures.CancelledError)
     gate.opened.set()

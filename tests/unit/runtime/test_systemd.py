@@ -75,7 +75,7 @@ async def test_signs_of_life_come_at_least_at_half_of_the_time(
     listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As systemd advises; also while there is no broker, for which nobody is to be killed."""
-    monkeypatch.setenv("WATCHDOG_USEC", "600000")
+    monkeypatch.setenv("WATCHDOG_USEC", "1500000")
     monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
     async with telling(lambda: CALLING):
         await until(listener, "WATCHDOG=1")
@@ -83,7 +83,7 @@ async def test_signs_of_life_come_at_least_at_half_of_the_time(
             listener.heard.clear()
             began = time.monotonic()
             await until(listener, "WATCHDOG=1")
-            assert time.monotonic() - began < 0.6
+            assert time.monotonic() - began < 1.5
 
 
 async def test_what_is_broken_gives_no_sign_of_life(
