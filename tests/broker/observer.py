@@ -13,6 +13,7 @@ import uuid
 from paho.mqtt import client as paho
 
 from lab2mqtt.hub.ports import LOOPBACK
+from lab2mqtt.paho_loop import end_loop
 
 CONNECT_WITHIN = 10.0  # s
 WITHIN = 5.0  # s that a message is waited for
@@ -78,7 +79,7 @@ class Observer:
     def close(self) -> None:
         """Disconnect."""
         self._client.disconnect()
-        self._client.loop_stop()
+        end_loop(self._client)
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,7 @@ from typing import Any, Self
 from paho.mqtt import client as paho
 
 from lab2mqtt.hub.ports import LOOPBACK
+from lab2mqtt.paho_loop import end_loop
 
 CONNECT_WITHIN = 10.0  # s
 
@@ -96,7 +97,7 @@ class OldBoard:
         sock = self._client.socket()
         assert sock
         sock.shutdown(socket.SHUT_RDWR)
-        self._client.loop_stop()
+        end_loop(self._client)
 
     def stop(self) -> None:
         """End."""
@@ -104,7 +105,7 @@ class OldBoard:
             assert self._client
             self._end()
             self._client.disconnect()
-            self._client.loop_stop()
+            end_loop(self._client)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -10,6 +10,7 @@ from tests.broker.observer import CONNECT_WITHIN
 
 from lab2mqtt import wire
 from lab2mqtt.hub.ports import LOOPBACK
+from lab2mqtt.paho_loop import end_loop
 
 TASKS: dict[str, Any] = {
     "set_lamp": {
@@ -124,7 +125,7 @@ class PlayedBoard:
         if ready.wait(SILENT):
             return True
         client.disconnect()
-        client.loop_stop()
+        end_loop(client)
         return False
 
     def describe(self, **changed: Any) -> None:  # noqa: ANN401
@@ -147,7 +148,7 @@ class PlayedBoard:
         """Lose the link: the will speaks."""
         assert self._client
         sock = self._client.socket()
-        self._client.loop_stop()
+        end_loop(self._client)
         assert sock
         sock.close()
         self._client = None
@@ -155,7 +156,7 @@ class PlayedBoard:
     def close(self) -> None:
         """Let go."""
         if self._client:
-            self._client.loop_stop()
+            end_loop(self._client)
             self._client.disconnect()
 
     def _status(self, word: str) -> str:

@@ -15,6 +15,7 @@ from tests.broker.props_bench import WITHIN, PropsBench
 from tests.unit.props.played_props import PROPS, OldCoffin
 
 from lab2mqtt.hub.ports import LOOPBACK
+from lab2mqtt.paho_loop import end_loop
 
 pytestmark = ONE_BROKER
 
@@ -47,7 +48,7 @@ class Line:
     def cut(self) -> None:
         """End as a power cut does: the broker says its will."""
         sock = self._client.socket()
-        self._client.loop_stop()
+        end_loop(self._client)
         if sock:
             sock.close()
 

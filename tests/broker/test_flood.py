@@ -23,6 +23,7 @@ from tests.broker.observer import Observer, until
 
 from lab2mqtt.client import Lab, lab as client_lab
 from lab2mqtt.hub.ports import LOOPBACK
+from lab2mqtt.paho_loop import end_loop
 
 OTHER = "second-resort"
 ANSWERED_WITHIN = 6.0  # s
@@ -116,7 +117,7 @@ def flooding(bench: Bench, topic: str, payloads: list[bytes], qos: int) -> Itera
     finally:
         thread.join()
         flooder.disconnect()
-        flooder.loop_stop()
+        end_loop(flooder)
 
 
 def memory(bench: Bench) -> int:

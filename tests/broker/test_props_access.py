@@ -18,6 +18,7 @@ from tests.broker.program import Program, run
 from lab2mqtt.hub import mosquitto
 from lab2mqtt.hub.errors import HubError
 from lab2mqtt.hub.ports import LOOPBACK, free_port
+from lab2mqtt.paho_loop import end_loop
 from lab2mqtt.runtime.access import hashed
 
 HOST, BOARD, OTHER, HUB, OPERATOR, VIEWER = "worker", "esp32-a", "esp32-b", "homeassistant", "ada", "wall"
@@ -139,7 +140,7 @@ class Login:
     def close(self) -> None:
         """Disconnect."""
         self._client.disconnect()
-        self._client.loop_stop()
+        end_loop(self._client)
 
 
 class Haunt:

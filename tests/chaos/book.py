@@ -13,6 +13,7 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from lab2mqtt.hub.ports import LOOPBACK
+from lab2mqtt.paho_loop import end_loop
 
 LAB_STOP = "lab2mqtt/emergency_stop"
 _CONNECT_AGAIN = 1  # s between two attempts
@@ -80,7 +81,7 @@ class Book:
     def close(self) -> None:
         """Disconnect."""
         self._client.disconnect()
-        self._client.loop_stop()
+        end_loop(self._client)
 
     def _on_connect(self, client: paho.Client, *_: object) -> None:
         kinds = ("result", "event", "state")

@@ -16,6 +16,8 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from lab2mqtt.paho_loop import end_loop
+
 _LOGGER = logging.getLogger(__name__)
 
 CONNECT_WITHIN = 10.0  # s
@@ -215,7 +217,7 @@ class Link:
         client, self._client = self._client, None
         if client:
             client.disconnect()
-            client.loop_stop()
+            end_loop(client)
 
     def _keep(self) -> None:
         longest = 0.25

@@ -10,6 +10,7 @@ and prints what it hears: ``{"up": n}`` for the n-th connection, ``{"status": â€
 """
 
 from concurrent.futures import ThreadPoolExecutor
+import contextlib
 import json
 import queue
 import sys
@@ -97,7 +98,8 @@ def main(port, prefix, device_id):
                     f"{orchestrator.base}/command", asked["say"], qos=1, retain=asked.get("retain", False)
                 )
     orchestrator.client.disconnect()
-    orchestrator.client.loop_stop()
+    with contextlib.suppress(AttributeError):  # its thread may end while paho looks for it
+        orchestrator.client.loop_stop()
 
 
 if __name__ == "__main__":

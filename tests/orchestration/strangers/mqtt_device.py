@@ -5,6 +5,7 @@ It prints ``{"up": n}`` for its n-th connection and ``{"command": …}`` for eac
 """
 
 from concurrent.futures import ThreadPoolExecutor
+import contextlib
 import json
 import sys
 import threading
@@ -106,7 +107,10 @@ class DeviceServer:
             f"{self.base}/status", self.status("offline"), qos=1, retain=True
         ).wait_for_publish()
         self.client.disconnect()
-        self.client.loop_stop()
+        with contextlib.suppress(
+            AttributeError
+        ):  # its thread may end between paho's look for it and its waiting
+            self.client.loop_stop()
 
 
 def main(port, prefix, device_id):

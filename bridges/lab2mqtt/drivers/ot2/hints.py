@@ -16,6 +16,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from lab2mqtt.paho_loop import end_loop
+
 _LOGGER = logging.getLogger(__name__)
 
 PORT: Final = 1883
@@ -68,7 +70,7 @@ class Hints:
         client, self._client = self._client, None
         if client:
             client.disconnect()
-            await asyncio.to_thread(client.loop_stop)  # it may be in the midst of connecting
+            await asyncio.to_thread(end_loop, client)  # it may be in the midst of connecting
         if self._later:
             self._later.cancel()
             self._later = None

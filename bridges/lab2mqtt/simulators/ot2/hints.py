@@ -10,6 +10,8 @@ import uuid
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from lab2mqtt.paho_loop import end_loop
+
 _PREFIX = "robot-server/"
 _PORT = 1883
 _KEPT = 100  # hints while there is no broker
@@ -39,4 +41,4 @@ class Hints:
     def close(self) -> None:
         """End the connection."""
         self._client.disconnect()
-        self._client.loop_stop()
+        end_loop(self._client)
