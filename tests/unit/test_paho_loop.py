@@ -1,6 +1,5 @@
 """The end of a paho client's thread, in the moment in which that ends by itself."""
 
-from collections.abc import Iterator
 import threading
 
 from paho.mqtt.client import Client
@@ -14,7 +13,7 @@ class Ending(Client):
     """A client whose thread is gone when it is looked for the third time: to be waited for."""
 
     def __init__(self) -> None:
-        self._looks: Iterator[threading.Thread | None] = iter((threading.Thread(), threading.Thread(), None))
+        self._looks = iter((threading.Thread(), threading.Thread(), None))
         super().__init__(CallbackAPIVersion.VERSION2)
 
     @property
