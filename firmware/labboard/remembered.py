@@ -73,6 +73,10 @@ class Remembered:
                     else:
                         each[3] = _GONE
 
+    def forget_reads(self):
+        """Memory is short: of what only read nothing need be known."""
+        self._known = [one for one in self._known if one[2] != _READS or one[3] is None]
+
     def forget(self, request_id):
         """A command that may be done again."""
         one = self.find(request_id)

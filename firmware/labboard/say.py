@@ -16,6 +16,7 @@ class Say:
 
     Attributes:
         link: The connection; set before ``run``.
+        spare: Called where memory is too short to say something: gives up what can be done without.
         dropped: Messages that were given up, because too many waited.
     """
 
@@ -27,6 +28,7 @@ class Say:
         self._changed = set()
         self._news = asyncio.Event()
         self.link = None
+        self.spare = None
         self.dropped = 0
 
     def topic(self, kind):
@@ -79,7 +81,9 @@ class Say:
             self._news.clear()
             try:
                 await self._say()
-            except (OSError, MemoryError):
+            except (OSError, MemoryError) as error:
+                if self.spare and isinstance(error, MemoryError):
+                    self.spare()
                 gc.collect()
                 await asyncio.sleep_ms(100)  # what was not said stays
                 if self.link.up:

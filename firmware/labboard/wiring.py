@@ -47,6 +47,7 @@ def make(board, kind, name, model, manufacturer, node, version):
     }
     say = board.speaker = Say(told["base"], board.device_id)
     answers = board.answers = Answers(say, Remembered())
+    say.spare = answers.remembered.forget_reads
     board.health = Health(boots.current.last_crash if boots.current else "")
     state = board.state = State(say, board.parts, board.reasons, board.more)
     stop = board.stop = Stop(
