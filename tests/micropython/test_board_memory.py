@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 import json
 from pathlib import Path
+import tempfile
 from typing import Any
 import uuid
 
@@ -51,12 +52,13 @@ pytestmark = pytest.mark.parametrize("broker", ["mosquitto"], indirect=True)
 
 
 @pytest.fixture
-def bare(micropython32: Path, tmp_path: Path, broker: Broker) -> Iterator[Bare]:
-    """The board, switched on."""
-    board = Bare(micropython32, tmp_path, broker.port)
-    yield board
-    print(board.said())  # noqa: T201 - shown where the test fails
-    child.stop(board.process, 5)
+def bare(micropython32: Path, broker: Broker) -> Iterator[Bare]:
+    """The board, switched on. Its folder has a short path: what that takes of the heap, a board has not."""
+    with tempfile.TemporaryDirectory() as folder:
+        board = Bare(micropython32, Path(folder), broker.port)
+        yield board
+        print(board.said())  # noqa: T201 - shown where the test fails
+        child.stop(board.process, 5)
 
 
 def test_a_board_does_everything_in_little_memory(bare: Bare, broker: Broker) -> None:
